@@ -1,0 +1,45 @@
+import type { Change, Check, Definition } from '../../model.js';
+import type { EnvFile } from '../../lib/env-file.js';
+import type { CommandResult } from '../../lib/command.js';
+import type { CommandRequest } from '../context.js';
+
+/** What `{name}` may stand for in a definition. Each is filled only when it matches its own pattern (`facts.ts`). */
+export interface Facts {
+  version: string;
+  sha: string;
+  url: string;
+  /** The url's host. */
+  domain: string;
+  /** `2026-11-21` */
+  date: string;
+  /** `20261121T114252Z` */
+  timestamp: string;
+  run: string;
+}
+
+/** What the host lends to a check. */
+export interface CheckContext {
+  env: EnvFile;
+  definition: Definition;
+  facts: Facts;
+  /** Where a path like `/health` is asked: the environment's url, or its `closed_url` while it is closed. */
+  baseUrl: string;
+  /** Aborted when the run is cancelled: every check ends at once, as failed. */
+  signal: AbortSignal;
+  /** Runs a command that changes nothing live; the env file's variables are in its environment. */
+  read(request: CommandRequest): Promise<CommandResult>;
+  /** What the release says of its migrations. Without it a check with `when.change` runs. */
+  change?: Change;
+  /** Set in a rehearsal: `sql` asks the copy; what changes data is left out. */
+  rehearsal?: { url: string };
+}
+
+/** What one check found. `expected` and `seen` are one line each, without secrets, at most 500 characters. */
+export interface Verdict {
+  ok: boolean;
+  expected: string;
+  seen: string;
+}
+
+/** Keeps the check's own deadline. May throw: `runChecks` makes a failing result of it. */
+export type RunCheck = (check: Check, context: CheckContext) => Promise<Verdict>;

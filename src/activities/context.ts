@@ -1,0 +1,54 @@
+import type { At, CheckResult, Definition, Release, Run, Argv } from '../model.js';
+import type { EnvFile } from '../lib/env-file.js';
+import type { CommandResult } from '../lib/command.js';
+import type { Tools } from '../lib/tools.js';
+
+/** What a command is asked to be. Values of `env` may be secret: they reach the child's environment and nothing else. */
+export interface CommandRequest {
+  argv: Argv;
+  /** @default the live checkout */
+  cwd?: string;
+  /** Added to the worker's own PATH/HOME/LANG and the env file's variables. */
+  env?: Record<string, string>;
+  /** @default 600_000 */
+  deadlineMs?: number;
+  /** Exit codes that are no failure. @default [0] */
+  ok?: number[];
+  /** Written to the command's standard input, which is closed otherwise. */
+  input?: string;
+}
+
+/** What the host lends to a step: the pinned definition, its secrets, its commands, its record. Made once per activity. */
+export interface StepContext {
+  readonly run: Run;
+  readonly at: At;
+  readonly definition: Definition;
+  /** The run's folder. */
+  readonly folder: string;
+  /** Folder of all the environment's records. */
+  readonly home: string;
+  readonly env: EnvFile;
+  readonly tools: Tools;
+  /** Aborted only when a person's cancel has to reach the step. */
+  readonly cancelled: AbortSignal;
+  /** Where `fetch` stages that release's code: `<folder>/code/<sha>`. */
+  staged(release: Release): string;
+  /** Folder of another run of the same environment. */
+  folderOf(run: string): string;
+  /** Shows one line in the UI's pending activities and in `status`. */
+  progress(line: string): void;
+  /** Runs a command that changes nothing live; it dies with the worker and begins again. Throws CommandFailed. */
+  read(request: CommandRequest): Promise<CommandResult>;
+  /**
+   * Runs a command that changes the live system: it outlives the worker, and a second call with the same `name` in the same
+   * step and try adopts the first. Throws CommandFailed, Timeout, OutcomeUnknown.
+   */
+  change(name: string, request: CommandRequest): Promise<CommandResult>;
+  /** Appends one entry to the run's evidence; `id` makes a repeated append a no-op. */
+  record(id: string, kind: string, data: Record<string, unknown>): Promise<void>;
+}
+
+/** One unasked check of an adapter, in the shape of all others. */
+export function unasked(name: string, ok: boolean, expected: string, seen: string, where = 'unasked'): CheckResult {
+  return { name, outcome: ok ? 'pass' : 'fail', must: 'must', expected, seen, where, tookMs: 0 };
+}

@@ -1,0 +1,44 @@
+import type { Call } from '../model.js';
+import type { Activities } from './index.js';
+import { backup } from './backup.js';
+import { check, watch } from './check.js';
+import { choose, putBack } from './decision.js';
+import type { Host } from './host.js';
+import * as reads from './reads.js';
+import { record } from './record.js';
+import { rehearse } from './rehearse.js';
+import * as steps from './release-steps.js';
+import { resolve } from './resolve.js';
+import { inStep, type Step } from './step.js';
+import { nextWindow } from './window.js';
+
+/** The activities of one host. What changes the live system passes the fence; the rest only looks, or writes beside it. */
+export function createActivities(host: Host): Activities {
+  const looks = <T>(call: Call, work: (step: Step) => Promise<T>) => inStep(host, call, { changes: false }, work);
+  const changes = <T>(call: Call, work: (step: Step) => Promise<T>) => inStep(host, call, { changes: true }, work);
+  return {
+    environments: () => reads.environments(host),
+    resolve: (request) => resolve(host, request),
+    check: (call, release) => looks(call, (step) => check(step, release)),
+    window: (call) => looks(call, async (step) => nextWindow(step.definition.window, new Date())),
+    fetch: (call) => looks(call, steps.fetch),
+    backup: (call) => looks(call, backup),
+    rehearse: (call) => looks(call, rehearse),
+    stop: (call) => changes(call, steps.stop),
+    standby: (call) => changes(call, steps.standby),
+    switch: (call, release) => changes(call, (step) => steps.switchCode(step, release)),
+    migrate: (call) => changes(call, steps.migrate),
+    start: (call, release) => changes(call, (step) => steps.start(step, release)),
+    open: (call) => changes(call, steps.open),
+    close: (call) => changes(call, steps.close),
+    choose: (call) => looks(call, choose),
+    putBack: (call, choice) => changes(call, (step) => putBack(step, choice)),
+    swapIn: (call) => changes(call, steps.swapIn),
+    watch: (call) => looks(call, watch),
+    record: (call, ending) => looks(call, (step) => record(host, call, step, ending)),
+    plan: (request) => reads.plan(host, request),
+    history: (request) => reads.history(host, request),
+    evidence: (request) => reads.evidence(host, request),
+    state: (request) => reads.state(host, request),
+  };
+}

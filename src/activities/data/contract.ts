@@ -1,0 +1,81 @@
+import type { CheckResult, Revisions, StepResult } from '../../model.js';
+import type { StepContext } from '../context.js';
+
+/** Content of one store at one moment. */
+export interface Contents {
+  /** Rows and a content hash by `schema.table`. */
+  tables: Record<string, { rows: number; hash: string }>;
+}
+
+/** What one store's backup leaves in its folder, beside the file itself. */
+export interface StoreBackup {
+  store: string;
+  kind: 'postgres' | 'sqlite' | 'files';
+  /** File name inside the backup's folder. */
+  file: string;
+  bytes: number;
+  sha256: string;
+  contents: Contents;
+  /** What else must be equal after a restore: owners, ACLs, policies, sequences, extensions, … as sorted lines, by heading. */
+  catalog: Record<string, string[]>;
+}
+
+/** `manifest.json` of a backup's folder. */
+export interface BackupManifest {
+  id: string;
+  environment: string;
+  run: string;
+  takenAt: string;
+  version: string | null;
+  revisions: Revisions;
+  stores: StoreBackup[];
+  /** Set once it was restored into scratch and found equal. */
+  proven?: { at: string; tookMs: number };
+}
+
+/** A store of the recovery point: how the state after `stop` can be had back. Written to the run's folder before it is relied on. */
+export interface StandbyRecord {
+  store: string;
+  /** Name of the copy beside the live store. */
+  copy: string;
+  /** Identity of the live store when it was copied: for postgres system identifier and database oid. */
+  live: { name: string; oid: string; system: string };
+  copyOid: string;
+  /** Name that the live store gets when the copy is swapped in. */
+  replaced: string;
+  takenAt: string;
+  /** Row counters when nothing wrote any more; null where the server does not count. */
+  counters: Record<string, number> | null;
+}
+
+/** A declared store: one database, one SQLite file, one tree of files. */
+export interface Store {
+  readonly name: string;
+  readonly kind: StoreBackup['kind'];
+  preflight(context: StepContext): Promise<CheckResult[]>;
+  /** Bytes it takes now, for the sum of room needed and for the estimate of the downtime. */
+  size(context: StepContext): Promise<number>;
+  /** Writes `<folder>/<file>` from one snapshot. */
+  backup(context: StepContext, folder: string): Promise<StoreBackup>;
+  /** Restores the stored file into scratch, compares everything with the manifest, removes the scratch. Throws BackupUnusable. */
+  prove(context: StepContext, folder: string, backup: StoreBackup): Promise<StepResult>;
+  /** Restores into a scratch copy that the caller uses and then drops. Returns its URL or path. */
+  scratch(context: StepContext, folder: string, backup: StoreBackup): Promise<{ url: string; drop(): Promise<void> }>;
+  /** With nothing writing: an exact copy beside the live store. */
+  standby(context: StepContext): Promise<StandbyRecord>;
+  /** Swaps the copy in; the replaced store is kept under `replaced`. Done already → no-op. Another identity → DataRefused. */
+  swapIn(context: StepContext, standby: StandbyRecord): Promise<StepResult>;
+  /** Identity of the live store as it is now. */
+  live(context: StepContext): Promise<StandbyRecord['live']>;
+  /** Restores a proven backup beside the live store, verifies it, and describes it as a standby copy, ready to be swapped in. */
+  restore(context: StepContext, folder: string, backup: StoreBackup): Promise<StandbyRecord>;
+  /** Whether that copy is still there, unconsumed. */
+  has(context: StepContext, standby: StandbyRecord): Promise<boolean>;
+  /** Rows written since the counters were noted, by `schema.table`; null = unknown. */
+  written(context: StepContext, since: Record<string, number> | null): Promise<Record<string, number> | null>;
+  /** Row counters now. */
+  counters(context: StepContext): Promise<Record<string, number> | null>;
+  /** Shell lines for undo.md that swap the copy in, by hand. Secrets as "$NAME". */
+  byHand(context: StepContext, standby: StandbyRecord): string[];
+  commands(): { backup: string[]; prove: string[]; standby: string[]; swapIn: string[] };
+}

@@ -1,0 +1,125 @@
+import { closeSync, openSync } from 'node:fs';
+import { open, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { failureType } from '../../../errors.js';
+import { sha256File, syncFolder } from '../../../lib/files.js';
+import type { StepContext } from '../../context.js';
+import type { StoreBackup } from '../contract.js';
+import { toolEnv } from './address.js';
+import { readCatalog } from './catalog.js';
+import { close, connect, query, withSession, type Session } from './connect.js';
+import { readContents } from './contents.js';
+import { findDatabase, serverMajor, shapeLines } from './databases.js';
+import type { Link } from './link.js';
+import { rangeLines, readPositions } from './sequences.js';
+
+/** A dump may take as long as it needs; it dies with the worker. */
+export const dayMs = 86_400_000;
+
+/**
+ * Writes `<folder>/<store>.dump`. One exported snapshot feeds `pg_dump` and everything that the manifest says, so that both speak of the
+ * same moment. A role that does not see every row fails here, loudly: row security is off, never `--enable-row-security`.
+ */
+export async function takeBackup(context: StepContext, link: Link, folder: string): Promise<StoreBackup> {
+  const file = `${link.store}.dump`;
+  return withSession(link.backup, link.run, async (session) => {
+    await query(session, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    const [{ snapshot } = { snapshot: '' }] = await query<{ snapshot: string }>(
+      session,
+      'SELECT pg_export_snapshot() AS snapshot',
+    );
+    const before = await readPositions(session);
+    const [bytes, seen] = await Promise.all([
+      dump(context, link, session, snapshot, join(folder, file)),
+      readAll(link, session, snapshot),
+    ]);
+    const after = await readPositions(session);
+    const catalog = { ...seen.catalog, sequences: rangeLines(before, after) };
+    return {
+      store: link.store,
+      kind: 'postgres',
+      file,
+      bytes,
+      sha256: await sha256File(join(folder, file)),
+      contents: seen.contents,
+      catalog,
+    };
+  });
+}
+
+/** Contents and catalog by the session's snapshot, with a second session on the same one for the tables. */
+async function readAll(
+  link: Link,
+  session: Session,
+  snapshot: string,
+): Promise<Pick<StoreBackup, 'contents' | 'catalog'>> {
+  const second = await connect(link.backup, link.run);
+  try {
+    await query(second, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    await query(second, `SET TRANSACTION SNAPSHOT '${snapshot}'`);
+    const found = await findDatabase(session, { name: link.backup.database });
+    const catalog = { ...(await readCatalog(session)), database: found ? shapeLines(found) : [] };
+    return { contents: await readContents([session, second]), catalog };
+  } finally {
+    await close(second);
+  }
+}
+
+async function dump(
+  context: StepContext,
+  link: Link,
+  session: Session,
+  snapshot: string,
+  path: string,
+): Promise<number> {
+  const temporary = `${path}.part`;
+  const pgDump = await context.tools.postgres('pg_dump', await serverMajor(session));
+  try {
+    await rm(temporary, { force: true });
+    // pg_dump keeps the mode of a file that is there.
+    closeSync(openSync(temporary, 'wx', 0o600));
+    await runDump(context, link, pgDump, snapshot, temporary);
+    const handle = await open(temporary, 'r');
+    await handle.sync().finally(() => handle.close());
+    await rename(temporary, path);
+    await syncFolder(join(path, '..'));
+    return (await stat(path)).size;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function runDump(
+  context: StepContext,
+  link: Link,
+  pgDump: string,
+  snapshot: string,
+  file: string,
+): Promise<void> {
+  const run = (compression: string) =>
+    context.read({
+      argv: [pgDump, ...dumpArguments(snapshot, file, compression)],
+      env: toolEnv(link.backup, link.run),
+      deadlineMs: dayMs,
+    });
+  const { stdout } = await context.read({ argv: [pgDump, '--version'] });
+  if (Number(/\) (\d+)/.exec(stdout ?? '')?.[1]) < 16) return void (await run('1'));
+  try {
+    await run('zstd:1');
+  } catch (error) {
+    if (failureType(error) !== 'CommandFailed' || !/does not support compression/.test(String(error))) throw error;
+    await run('gzip:1');
+  }
+}
+
+export function dumpArguments(snapshot: string, file: string, compression: string): string[] {
+  return [
+    '--format=custom',
+    `--snapshot=${snapshot}`,
+    `--compress=${compression}`,
+    '--lock-wait-timeout=60000',
+    '--no-password',
+    `--file=${file}`,
+  ];
+}

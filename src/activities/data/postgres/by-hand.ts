@@ -1,0 +1,47 @@
+import type { StandbyRecord } from '../contract.js';
+import { quoteName, quoteText } from './names.js';
+
+/**
+ * Shell lines, for `set -eu` too, that swap the copy in with nothing but psql, also where it was swapped in before. The end opens the live database
+ * whatever became of those above. `psql` takes the maintenance database from the URL alone, so the URL's own is replaced there.
+ */
+export function swapByHand(adminUrl: string, { live, copy, copyOid, replaced }: StandbyRecord): string[] {
+  const url = /^\$\{?\w+\}?$/.test(adminUrl) ? `"${adminUrl}"` : `'${adminUrl.replaceAll("'", `'\\''`)}'`;
+  const psql = 'psql "$ADMIN_URL" -X -q -v ON_ERROR_STOP=1';
+  const allow = `ALTER DATABASE ${quoteName(live.name)} ALLOW_CONNECTIONS true;`;
+  return [
+    `ADMIN_URL=$(printf '%s' ${url} | sed -E 's#^postgres(ql)?(\\+[A-Za-z0-9_]+)?://([^/?]*)(/[^?]*)?#postgresql://\\3/postgres#')`,
+    'SWAPPED=0',
+    `${psql} <<'SQL' || SWAPPED=$?`,
+    `SELECT EXISTS (SELECT FROM pg_database WHERE oid = ${oid(copyOid)} AND datname = ${quoteText(live.name)}) AS done,`,
+    `  EXISTS (SELECT FROM pg_database WHERE oid = ${oid(copyOid)} AND datname = ${quoteText(copy)})`,
+    `  AND EXISTS (SELECT FROM pg_database WHERE oid = ${oid(live.oid)} AND datname = ${quoteText(live.name)})`,
+    `  AND (SELECT system_identifier::text FROM pg_control_system()) = ${quoteText(live.system)} AS ready \\gset`,
+    '\\if :done',
+    `  \\echo the copy is the live database already`,
+    '\\elif :ready',
+    `  ALTER DATABASE ${quoteName(live.name)} ALLOW_CONNECTIONS false;`,
+    `  SELECT count(pg_terminate_backend(pid)) AS ended FROM pg_stat_activity WHERE datid = ${oid(live.oid)} AND usesysid IS NOT NULL;`,
+    '  BEGIN;',
+    `  ALTER DATABASE ${quoteName(live.name)} RENAME TO ${quoteName(replaced)};`,
+    `  ALTER DATABASE ${quoteName(copy)} RENAME TO ${quoteName(live.name)};`,
+    `  ${allow}`,
+    `  SELECT coalesce(shobj_description(${oid(copyOid)}, 'pg_database')::json -> 'slipway' ->> 'comment', '') AS comment \\gset`,
+    `  COMMENT ON DATABASE ${quoteName(live.name)} IS :'comment';`,
+    '  COMMIT;',
+    '\\else',
+    `  \\echo this is not the server, the database or the copy that was recorded: nothing was done`,
+    '  SELECT 1 / 0 AS refused;',
+    '\\endif',
+    'SQL',
+    `${psql} <<'SQL'`,
+    allow,
+    'SQL',
+    '[ "$SWAPPED" = 0 ]',
+  ];
+}
+
+/** Digits only: it stands in a script. */
+function oid(text: string): string {
+  return String(BigInt(text));
+}

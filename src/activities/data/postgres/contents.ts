@@ -1,0 +1,59 @@
+import type { Contents } from '../contract.js';
+import { query, type Session } from './connect.js';
+import { tableKey } from './names.js';
+
+/** Large objects have no table of their own that a plain role may read; they are counted under this name. */
+export const largeObjects = 'pg_catalog.pg_largeobject';
+
+/**
+ * Rows and a content hash of every table, read by all sessions at once: each must see the same moment. The hash does not depend on the order of rows or columns; partitions count, their parents do not.
+ */
+export async function readContents(sessions: Session[]): Promise<Contents> {
+  const [first] = sessions;
+  if (!first) throw new Error('no session to read with');
+  const waiting = await query<Readable>(first, readable);
+  const tables: Contents['tables'] = {};
+  const read = async (session: Session) => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) tables[next.table] = await readTable(session, next);
+  };
+  await Promise.all(sessions.map(read));
+  const objects = await readLargeObjects(first);
+  if (objects.rows > 0) tables[largeObjects] = objects;
+  return { tables: Object.fromEntries(Object.entries(tables).sort(([a], [b]) => (a < b ? -1 : 1))) };
+}
+
+interface Readable {
+  table: string;
+  sql: string;
+  columns: string | null;
+}
+interface Counted {
+  rows: string;
+  hash: string;
+}
+
+async function readTable(session: Session, { sql, columns }: Readable): Promise<{ rows: number; hash: string }> {
+  const row = `ROW(${columns ?? ''})::text COLLATE "C"`;
+  const [seen] = await query<Counted>(
+    session,
+    `SELECT count(*) AS rows, coalesce(sum(hashtextextended(${row}, 0)), 0)::text AS hash FROM ONLY ${sql} AS t`,
+  );
+  return { rows: Number(seen?.rows), hash: seen?.hash ?? '' };
+}
+
+async function readLargeObjects(session: Session): Promise<{ rows: number; hash: string }> {
+  const [seen] = await query<Counted>(
+    session,
+    `SELECT count(*) AS rows, coalesce(sum(hashtextextended(oid || ' ' || md5(lo_get(oid)), 0)), 0)::text AS hash FROM pg_largeobject_metadata`,
+  );
+  return { rows: Number(seen?.rows), hash: seen?.hash ?? '' };
+}
+
+/** Columns are named one by one, by name: a restore may order an inherited table's columns differently. Largest first. */
+const readable = `
+  SELECT ${tableKey('n.nspname', 'c.relname')} AS table, format('%I.%I', n.nspname, c.relname) AS sql,
+    string_agg('t.' || quote_ident(a.attname), ', ' ORDER BY a.attname COLLATE "C") AS columns
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  GROUP BY c.oid, n.nspname, c.relname, c.relpages ORDER BY c.relpages DESC, 2`;

@@ -1,0 +1,109 @@
+import { readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail, failureType, rootMessage } from '../../../errors.js';
+import { replaceFile, sha256File } from '../../../lib/files.js';
+import type { StepContext } from '../../context.js';
+import type { StoreBackup } from '../contract.js';
+import { atDatabase, toolEnv } from './address.js';
+import { dayMs } from './backup.js';
+import { findDifferences, refuseDifferences } from './compare.js';
+import { query, type Session } from './connect.js';
+import {
+  createEmpty,
+  findDatabase,
+  grantStatements,
+  serverMajor,
+  settingStatements,
+  shapeFromLines,
+  shapeLines,
+  type DatabaseShape,
+} from './databases.js';
+import type { Link } from './link.js';
+
+/**
+ * Restores the stored file into a new database `name` and compares everything with the manifest. `session` is the admin's, beside.
+ * Throws BackupUnusable; the caller drops the database. Connection limit and comment are the caller's to set, last.
+ */
+export async function makeRestored(
+  context: StepContext,
+  link: Link,
+  session: Session,
+  name: string,
+  folder: string,
+  backup: StoreBackup,
+): Promise<DatabaseShape> {
+  const path = join(folder, backup.file);
+  await refuseOtherFile(path, backup);
+  const shape = shapeFromLines(backup.catalog.database ?? []);
+  await createEmpty(session, name, shape);
+  // First, so that nobody reads the copy who may not read the live one.
+  for (const statement of grantStatements(name, shape)) await query(session, statement);
+  context.progress(`restoring ${backup.file} into ${name}`);
+  await restoreFile(context, link, session, name, path);
+  context.progress(`comparing ${name} with the manifest`);
+  refuseDifferences(backup, await findDifferences(link, name, backup));
+  // Last, because a setting like `default_transaction_read_only` would stop the restore.
+  for (const statement of settingStatements(name, shape)) await query(session, statement);
+  const made = await findDatabase(session, { name });
+  const got = made ? shapeLines({ ...made, limit: shape.limit, comment: shape.comment }) : [];
+  const unlike = (backup.catalog.database ?? []).filter((line) => !got.includes(line));
+  // Names only: a setting's value may be secret.
+  refuseDifferences(
+    backup,
+    unlike.map((line) => `database: ${Object.keys(JSON.parse(line) as object).join()} is not carried over`),
+  );
+  return shape;
+}
+
+async function refuseOtherFile(path: string, backup: StoreBackup): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found) throw fail('BackupUnusable', `backup file ${path} is not there: take another backup`);
+  if (found.size === backup.bytes && (await sha256File(path)) === backup.sha256) return;
+  throw fail(
+    'BackupUnusable',
+    `backup file ${path} is not the one that was written (${found.size} of ${backup.bytes} bytes, or another sha256): take another backup`,
+  );
+}
+
+/** A materialized view over a table under FORCE ROW LEVEL SECURITY cannot be filled once its policies stand: they come last. */
+async function restoreFile(
+  context: StepContext,
+  link: Link,
+  session: Session,
+  name: string,
+  path: string,
+): Promise<void> {
+  const pgRestore = await context.tools.postgres('pg_restore', await serverMajor(session));
+  const list = join(context.folder, `${name}.list`);
+  const run = (argv: string[]) =>
+    context.read({
+      argv: [pgRestore, ...argv],
+      env: toolEnv(atDatabase(link.admin, name), link.run),
+      deadlineMs: dayMs,
+    });
+  try {
+    await run(['--list', `--file=${list}`, path]);
+    const lines = (await readFile(list, 'utf8')).split('\n').filter((line) => /^\d+;/.test(line));
+    const passes = [lines.filter((line) => !isPolicy(line)), lines.filter(isPolicy)].filter((pass) => pass.length > 0);
+    for (const pass of passes) {
+      await replaceFile(list, `${pass.join('\n')}\n`);
+      await run([`--use-list=${list}`, ...restoreArguments(name), path]);
+    }
+  } catch (error) {
+    if (failureType(error) !== 'CommandFailed') throw error;
+    throw fail('BackupUnusable', `${path} does not restore: ${rootMessage(error)}`);
+  } finally {
+    await rm(list, { force: true });
+  }
+}
+
+/** A comment on another object may look like one on a policy: it is only restored later. */
+function isPolicy(line: string): boolean {
+  return /^\d+; \d+ \d+ (ROW SECURITY|POLICY|COMMENT .* POLICY) /.test(line);
+}
+
+export function restoreArguments(name: string): string[] {
+  // As a connection string, because a bare name with `=` in it would be read as one.
+  const target = `dbname='${name.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+  return ['--exit-on-error', '--jobs=2', '--no-password', `--dbname=${target}`];
+}

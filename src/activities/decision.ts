@@ -1,0 +1,160 @@
+import { fail } from '../errors.js';
+import { hashOf } from '../lib/files.js';
+import type { Choice, Release, Revisions, StepResult } from '../model.js';
+import type { StandbyRecord, Store } from './data/contract.js';
+import { stores } from './data/lookup.js';
+import { migrationTool } from './migrations/lookup.js';
+import { backup } from './backup.js';
+import { backupFolder, begun, readCounters, readManifest, readReplacement, readStandby, writeReplacement } from './records.js';
+import { entryOf, releases } from './releases.js';
+import { appliedRevisions, knownRevisions, listed, missing, isEmpty, sameSets } from './revisions.js';
+import type { Step } from './step.js';
+
+/** Where data can come back from: the run whose release is being left, and what it kept. */
+interface Point {
+  run: string;
+  folder: string;
+  /** Applied revisions to return to. */
+  revisions: Revisions;
+  standby: StandbyRecord[];
+  takenAt: string | null;
+}
+
+/** Decides from revisions, never from guesses, what becomes of the data: keep, undo, or put back; and whether a person has to agree. */
+export async function choose(context: Step): Promise<Choice> {
+  const point = await findPoint(context);
+  const now = await appliedRevisions(context);
+  const target = context.run.kind === 'rollback' ? context.run.version : context.run.previous;
+  const fits = target === null || sameSets(now, await knownRevisions(context, target));
+  if (Object.keys(context.definition.databases).length === 0) return decided({ decision: 'keep', reason: 'there is no database', loss: {}, drops: [], asks: false });
+  if (sameSets(now, point.revisions) && fits && !touched(context)) {
+    return decided({ decision: 'keep', reason: `the applied revisions are those that ${target?.version ?? 'nothing'} left`, loss: {}, drops: [], asks: false });
+  }
+  const loss = await findLoss(context);
+  const asks = needsPerson(context, loss);
+  const ahead = missing(now, point.revisions);
+  if (context.definition.rollback.prefer === 'undo' && isEmpty(missing(point.revisions, now)) && !isEmpty(ahead)) {
+    return decided({ decision: 'undo', reason: `undo ${listed(ahead)}, by name, with the code that made them`, to: listed(point.revisions), loss, drops: Object.values(ahead).flat().map((name) => `all that ${name} made`), asks });
+  }
+  const from = point.takenAt ?? 'the backup';
+  return decided({ decision: 'put-back', reason: `the data of ${from}, from before ${context.run.kind === 'rollback' ? context.run.previous?.version : context.run.version.version}`, to: from, loss, drops: [], asks });
+}
+
+/** Does what was chosen, after seeing once more that it still is what people saw; claims success only from the revisions afterwards. */
+export async function putBack(context: Step, choice: Choice): Promise<StepResult> {
+  const point = await findPoint(context);
+  if (choice.decision === 'put-back') {
+    const replacement = (await readReplacement(context.folder)) ?? (await prepare(context, point, choice));
+    for (const store of stores(context.definition)) await swap(context, store, replacement);
+  } else if (choice.decision === 'undo') {
+    await refuseGrown(context, choice);
+    await backup({ ...context, run: { ...context.run, id: `${context.run.id}-before-undo` } });
+    await undo(context, point);
+  }
+  const now = await appliedRevisions(context);
+  if (!sameSets(now, point.revisions)) throw fail('MigrationFailed', `the database is at ${listed(now)}, but ${listed(point.revisions)} was wanted`);
+  return { note: `${choice.decision}: ${choice.reason}`, data: { choice, revisions: now } };
+}
+
+/** Tables that migration tools keep for themselves: their rows are no loss. */
+const bookkeeping = new Set(['public.SequelizeMeta', 'public.alembic_version', 'public.django_migrations']);
+
+async function findLoss(context: Step): Promise<Choice['loss']> {
+  const folder = context.run.kind === 'rollback' ? releaseFolder(context) : context.folder;
+  const since = folder === undefined ? undefined : await readCounters(folder);
+  const loss: Record<string, number> = {};
+  for (const store of stores(context.definition)) {
+    const written = since?.[store.name] ? await store.written(context, since[store.name] ?? null) : null;
+    if (written === null) return null;
+    for (const [table, rows] of Object.entries(written)) if (rows > 0 && !bookkeeping.has(table)) loss[`${store.name}.${table}`] = rows;
+  }
+  return loss;
+}
+
+/** After open a person always agrees, unless it is proven that no row was written; before it, policy says. */
+function needsPerson(context: Step, loss: Choice['loss']): boolean {
+  const lossless = loss !== null && Object.keys(loss).length === 0;
+  const { restore } = context.definition.rollback;
+  if (restore === 'ask') return true;
+  if (lossless) return false;
+  return restore !== 'always' || wasOpen(context);
+}
+
+function wasOpen(context: Step): boolean {
+  if (context.run.kind === 'rollback') return true;
+  return begun(context, context.definition.runtime.open === 'at_start' ? 'start' : 'open');
+}
+
+/** Whether this release's migrations or code may have changed the data, though the revisions look the same. */
+function touched(context: Step): boolean {
+  return begun(context, 'migrate');
+}
+
+function releaseFolder(context: Step): string | undefined {
+  return context.run.previous?.run === undefined ? undefined : context.folderOf(context.run.previous.run);
+}
+
+async function findPoint(context: Step): Promise<Point> {
+  const { run } = context;
+  if (run.kind !== 'rollback') {
+    const standby = (await readStandby(context.folder)) ?? [];
+    return { run: run.id, folder: context.folder, revisions: context.pinned.before, standby, takenAt: standby[0]?.takenAt ?? null };
+  }
+  const { entries } = await releases(context.home);
+  const left = [...entries].reverse().find((entry) => entry.kind === 'deploy' && entry.outcome === 'deployed' && isRelease(entry.previous, run.version));
+  if (!left) throw fail('BackupUnusable', `no run left ${run.version.version} behind: there is no data of it to go back to`);
+  const folder = context.folderOf(left.run);
+  const standby = (await readStandby(folder)) ?? [];
+  const manifest = await readManifest(backupFolder(context, left.run));
+  const revisions = manifest?.revisions ?? entryOf(entries, run.version)?.revisions ?? {};
+  return { run: left.run, folder, revisions, standby, takenAt: standby[0]?.takenAt ?? manifest?.takenAt ?? null };
+}
+
+function isRelease(one: Release | null, other: Release): boolean {
+  return one !== null && one.sha === other.sha && one.run === other.run;
+}
+
+/** Chooses the copy of each store, restores it from the proven backup where it is gone, and notes the choice before anything is swapped. */
+async function prepare(context: Step, point: Point, choice: Choice): Promise<StandbyRecord[]> {
+  await refuseGrown(context, choice);
+  const replacement: StandbyRecord[] = [];
+  for (const store of stores(context.definition)) {
+    const copy = point.standby.find((one) => one.store === store.name);
+    const record = copy && (await store.has(context, copy)) ? copy : await restored(context, store, point);
+    replacement.push({ ...record, live: await store.live(context) });
+  }
+  await writeReplacement(context.folder, replacement);
+  return replacement;
+}
+
+async function restored(context: Step, store: Store, point: Point): Promise<StandbyRecord> {
+  const folder = backupFolder(context, point.run);
+  const manifest = await readManifest(folder);
+  const stored = manifest?.stores.find((one) => one.store === store.name);
+  if (!stored || !manifest?.proven) throw fail('BackupUnusable', `neither a copy nor a proven backup of ${store.name} from run ${point.run} is left`);
+  context.progress(`restoring ${store.name} from the backup of ${manifest.takenAt}`);
+  return store.restore(context, folder, stored);
+}
+
+async function swap(context: Step, store: Store, replacement: StandbyRecord[]): Promise<void> {
+  const record = replacement.find((one) => one.store === store.name);
+  if (!record) throw fail('DataRefused', `nothing was prepared to take the place of ${store.name}`);
+  await store.swapIn(context, record);
+}
+
+/** People agreed to a certain loss: where it has grown since, they are asked again. */
+async function refuseGrown(context: Step, choice: Choice): Promise<void> {
+  const again = await choose(context);
+  if (again.hash !== choice.hash && again.asks) throw fail('DataRefused', `what would be lost has changed since it was shown: ${JSON.stringify(again.loss)}; retry to see it`);
+}
+
+async function undo(context: Step, point: Point): Promise<void> {
+  const tool = migrationTool(context.definition);
+  if (!tool) return;
+  const code = context.run.kind === 'rollback' && context.run.previous ? context.staged(context.run.previous) : context.staged(context.run.version);
+  await tool.downgradeTo(context, code, point.revisions[tool.database(context.definition)] ?? []);
+}
+
+function decided(choice: Omit<Choice, 'hash'>): Choice {
+  return { ...choice, hash: hashOf({ decision: choice.decision, to: choice.to ?? null, loss: choice.loss }) };
+}

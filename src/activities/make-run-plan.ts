@@ -1,0 +1,46 @@
+import { makePlan } from '../definition/plan.js';
+import { hashOf } from '../lib/files.js';
+import type { Change, Definition, Plan, Revisions, Run } from '../model.js';
+import type { StepContext } from './context.js';
+import { stores } from './data/lookup.js';
+import { isEmpty, knownRevisions, missing } from './revisions.js';
+import { migrationTool } from './migrations/lookup.js';
+import { runtime } from './runtime/lookup.js';
+import { source } from './source/lookup.js';
+
+/** A plan that can't be run yet: it names what this build lacks, and shows the steps and checks all the same. */
+export function makeBarePlan(definition: Definition, run: Run, parts: string[]): Plan {
+  const none = { fetch: [], switch: [], switchBack: [], stop: [], start: [], open: [], close: [], backup: [], prove: [], standby: [], swapIn: [], upgrade: [], rehearse: [] };
+  return makePlan(definition, {
+    kind: run.kind, version: run.version, previous: null, change: run.change, pending: {}, unbuilt: parts, warnings: [], copySeconds: 0,
+    definitionHash: hashOf(definition), hash: hashOf, commands: none,
+  });
+}
+
+/** Bytes that a template copy moves in a second: what a busy disk gave, not the best seen. */
+const copyRate = 400e6;
+
+/** The plan of a run, made from what the host sees now. */
+export async function makeRunPlan(context: StepContext, before: Revisions, said?: Change): Promise<Plan> {
+  const { definition, run } = context;
+  const known = run.kind === 'adopt' ? {} : await knownRevisions(context, run.version);
+  const pending = missing(known, before);
+  const change = said ?? (isEmpty(pending) ? 'none' : 'breaking');
+  const all = stores(definition);
+  const bytes = (await Promise.all(all.map((store) => store.size(context)))).reduce((sum, size) => sum + size, 0);
+  const warnings = said === undefined && !isEmpty(pending) ? ['no --change was declared, so the pending migrations count as breaking'] : [];
+  const tool = migrationTool(definition);
+  const code = source(definition).commands(definition, run.version);
+  const back = run.previous ? source(definition).commands(definition, run.previous).switch : [];
+  const runs = runtime(definition).commands(definition);
+  const data = all.map((store) => store.commands());
+  const upgrade = tool?.commands(definition).upgrade ?? [];
+  return makePlan(definition, {
+    kind: run.kind, version: run.version, previous: run.previous, change, pending, unbuilt: [], warnings, copySeconds: bytes / copyRate,
+    definitionHash: hashOf(definition), hash: hashOf,
+    commands: {
+      ...code, switchBack: back, stop: runs.stop, start: runs.start, open: runs.open, close: runs.close, upgrade, rehearse: upgrade.map((line) => `on the restored copy: ${line}`),
+      backup: data.flatMap((one) => one.backup), prove: data.flatMap((one) => one.prove), standby: data.flatMap((one) => one.standby), swapIn: data.flatMap((one) => one.swapIn),
+    },
+  });
+}

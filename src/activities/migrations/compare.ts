@@ -1,0 +1,37 @@
+import { fail } from '../../errors.js';
+
+/** Two sets of revisions, as what one has and the other has not. */
+export interface Difference {
+  /** Wanted, not applied. */
+  missing: string[];
+  /** Applied, not wanted. */
+  extra: string[];
+}
+
+export function compareRevisions(applied: string[], wanted: string[]): Difference {
+  return {
+    missing: wanted.filter((name) => !applied.includes(name)),
+    extra: applied.filter((name) => !wanted.includes(name)),
+  };
+}
+
+export function isSame({ missing, extra }: Difference): boolean {
+  return missing.length === 0 && extra.length === 0;
+}
+
+/** Throws MigrationFailed naming every revision on one side only. */
+export function demandSame(applied: string[], wanted: string[], after: string): void {
+  const difference = compareRevisions(applied, wanted);
+  if (!isSame(difference))
+    throw fail('MigrationFailed', `after ${after} the database is not at the wanted revisions: ${tell(difference)}`, {
+      ...difference,
+    });
+}
+
+export function tell({ missing, extra }: Difference): string {
+  const parts = [
+    missing.length > 0 && `${missing.join(', ')} not applied`,
+    extra.length > 0 && `${extra.join(', ')} applied, but not wanted`,
+  ];
+  return parts.filter(Boolean).join('; ');
+}

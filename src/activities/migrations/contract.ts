@@ -1,0 +1,24 @@
+import type { CheckResult, Definition, Release, StepResult } from '../../model.js';
+import type { StepContext } from '../context.js';
+
+/** What changes a schema. Revisions are the tool's own names, compared as whole sets, never as "the last one". */
+export interface MigrationTool {
+  /** Name (in `databases`) of the database it migrates. */
+  database(definition: Definition): string;
+  /** Folder with the migration files, relative to a checkout. */
+  folder(definition: Definition): string;
+  /** Revisions that the release's code knows, oldest first, read without building anything. */
+  known(context: StepContext, release: Release): Promise<string[]>;
+  /** Applied revisions, oldest first, read from the database itself; `url` defaults to the live one. [] for an empty database. */
+  applied(context: StepContext, url?: string): Promise<string[]>;
+  /** Runs the tool's status command where `upgrade` will run, so that a missing tool is found before the downtime. */
+  preflight(context: StepContext, directory: string): Promise<CheckResult[]>;
+  /**
+   * Applies all pending ones from the code in `directory`. Live: through `context.change`. With `url` (a rehearsal on a copy): through
+   * `context.read`. Throws MigrationFailed when the applied set afterwards is not the known one.
+   */
+  upgrade(context: StepContext, directory: string, wanted: string[], url?: string): Promise<StepResult>;
+  /** Takes back exactly the applied revisions that are not in `wanted`, by name, with the code in `directory`. */
+  downgradeTo(context: StepContext, directory: string, wanted: string[]): Promise<StepResult>;
+  commands(definition: Definition): { upgrade: string[]; downgrade: (revisions: string[]) => string[] };
+}

@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { rootMessage } from '../../errors.js';
+import type { CheckResult } from '../../model.js';
+import { unasked, type StepContext } from '../context.js';
+import { appliedMigrations } from './applied.js';
+import { migrationsFolder, toolFolder, toolPath, toolRequest, urlReference } from './sequelize-settings.js';
+
+/** @see MigrationTool.preflight */
+export async function checkSequelize(context: StepContext, directory: string): Promise<CheckResult[]> {
+  const where = context.definition.positions['migrations.sequelize'] ?? 'unasked';
+  const folder = toolFolder(context.definition, directory);
+  const check = (ok: boolean, seen: string) =>
+    unasked('migration-tool', ok, `${toolPath} answers in ${folder}`, seen, where);
+  if (!existsSync(join(folder, toolPath))) {
+    return [
+      check(
+        false,
+        'it is not there: as a development dependency, npm ci --omit=dev leaves it out; move it to dependencies',
+      ),
+    ];
+  }
+  try {
+    return [check(true, await askTool(context, directory))];
+  } catch (error) {
+    return [check(false, rootMessage(error))];
+  }
+}
+
+/** Its status command, where that changes nothing: it makes the table "SequelizeMeta" in a database that has none. */
+async function askTool(context: StepContext, directory: string): Promise<string> {
+  const isNew = (await appliedMigrations(context, context.env.value(urlReference(context.definition)))).length === 0;
+  const args = isNew ? ['--version'] : ['db:migrate:status'];
+  const { stdout = '' } = await context.read({ ...toolRequest(context, directory, args), deadlineMs: 60_000 });
+  if (isNew) return stdout.trim().split('\n').at(-1) ?? '';
+  const told = new Map([...stdout.matchAll(/^(up|down) (\S+)$/gm)].map(([, state = '', name = '']) => [name, state]));
+  const files: string[] = await readdir(join(directory, migrationsFolder(context.definition))).catch(() => []);
+  const unseen = [...told].filter(([name, state]) => state === 'down' && !files.includes(name)).map(([name]) => name);
+  if (unseen.length > 0)
+    throw new Error(
+      `it finds ${unseen.join(', ')} outside ${migrationsFolder(context.definition)}: keep migrations there`,
+    );
+  const pending = [...told.values()].filter((state) => state === 'down').length;
+  return `${told.size - pending} applied, ${pending} pending`;
+}

@@ -1,0 +1,150 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fail, rootMessage } from '../../errors.js';
+import { quoted, shellLine } from '../../lib/shell-line.js';
+import type { Definition, StepResult } from '../../model.js';
+import type { StepContext } from '../context.js';
+import { source } from '../source/lookup.js';
+import { appliedMigrations } from './applied.js';
+import { compareRevisions, demandSame, tell } from './compare.js';
+import type { MigrationTool } from './contract.js';
+import { checkSequelize } from './sequelize-checks.js';
+import {
+  databaseOf,
+  migrationsFolder,
+  sequelizeOf,
+  toolPath,
+  toolRequest,
+  urlReference,
+} from './sequelize-settings.js';
+import { copyVariable, demandFollows } from './sequelize-copy.js';
+
+/** What sequelize-cli takes for a migration. */
+const migrationFile = /^(?!.*\.d\.ts$).*\.(cjs|js|cts|ts)$/;
+
+/**
+ * sequelize-cli: no transaction around a migration, an undo without a name that takes back whatever is last by name, and exit code 0 for
+ * some failures. So revisions are read from the database before and after, and every undo names its migration.
+ */
+export const sequelize: MigrationTool = {
+  database: databaseOf,
+  folder: migrationsFolder,
+
+  async known(context, release) {
+    const names = await source(context.definition).list(context, release, migrationsFolder(context.definition));
+    return names.filter((name) => migrationFile.test(name)).sort();
+  },
+
+  applied,
+  preflight: checkSequelize,
+  upgrade,
+  downgradeTo,
+  commands,
+};
+
+async function applied(context: StepContext, url?: string): Promise<string[]> {
+  return appliedMigrations(context, url ?? context.env.value(urlReference(context.definition)));
+}
+
+async function upgrade(context: StepContext, directory: string, wanted: string[], url?: string): Promise<StepResult> {
+  const before = compareRevisions(await applied(context, url), wanted);
+  if (before.extra.length > 0) {
+    throw fail(
+      'MigrationFailed',
+      `nothing was migrated, since this release does not know what the database has: ${before.extra.join(', ')}`,
+    );
+  }
+  // Also the second call of a step whose worker was lost: what is applied is not applied again.
+  if (before.missing.length === 0) return { note: 'no migration is pending', data: { applied: [] } };
+  const startedAt = performance.now();
+  await runMigrate(context, directory, wanted, url);
+  demandSame(await applied(context, url), wanted, 'sequelize-cli db:migrate');
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  return { note: `${before.missing.join(', ')} applied in ${seconds} s`, data: { applied: before.missing } };
+}
+
+async function runMigrate(context: StepContext, directory: string, wanted: string[], url?: string): Promise<void> {
+  try {
+    if (url === undefined)
+      return void (await context.change('migrate', toolRequest(context, directory, ['db:migrate'])));
+    const env = { [copyVariable(context)]: url };
+    await demandFollows(context, directory, url);
+    await context.read(toolRequest(context, directory, ['db:migrate'], env));
+  } catch (error) {
+    if (!isExit(error)) throw error;
+    // They run in the order of their names: the first that is not applied is the one that failed.
+    const [failed] = compareRevisions(await applied(context, url), wanted).missing;
+    const half =
+      'sequelize has no transaction around a migration, so the schema may be half-changed: put the data back before trying again';
+    throw fail('MigrationFailed', `${failed ?? 'db:migrate'} failed: ${rootMessage(error)}; ${half}`, {
+      failed,
+      ...detailsOf(error),
+    });
+  }
+}
+
+async function downgradeTo(context: StepContext, directory: string, wanted: string[]): Promise<StepResult> {
+  const { missing, extra } = compareRevisions(await applied(context), wanted);
+  if (missing.length > 0) {
+    throw fail(
+      'MigrationFailed',
+      `nothing was undone, since undoing cannot lead there: ${tell({ missing, extra: [] })}`,
+      { missing },
+    );
+  }
+  const folder = join(directory, migrationsFolder(context.definition));
+  const unknown = extra.filter((name) => !existsSync(join(folder, name)));
+  if (unknown.length > 0) {
+    throw fail(
+      'MigrationFailed',
+      `nothing was undone, since ${folder} does not have ${unknown.join(', ')}: undo from the release that has`,
+    );
+  }
+  const undone = extra.reverse();
+  for (const name of undone) await undo(context, directory, name);
+  demandSame(await applied(context), wanted, 'the undo');
+  return { note: undone.length > 0 ? `${undone.join(', ')} undone` : 'nothing was to undo', data: { undone } };
+}
+
+async function undo(context: StepContext, directory: string, name: string): Promise<void> {
+  try {
+    await context.change(`undo-${name}`, toolRequest(context, directory, ['db:migrate:undo', '--name', name]));
+  } catch (error) {
+    if (!isExit(error)) throw error;
+    const half = 'it may be half undone: put the data back, or repair it by hand';
+    throw fail('MigrationFailed', `the undo of ${name} failed: ${rootMessage(error)}; ${half}`, {
+      failed: name,
+      ...detailsOf(error),
+    });
+  }
+  // Without a `down`, and after some errors, the tool ends with 0.
+  if ((await applied(context)).includes(name)) {
+    throw fail(
+      'MigrationFailed',
+      `the undo of ${name} ended without an error, but it is still applied: does the migration have a down?`,
+    );
+  }
+}
+
+function commands(definition: Definition): ReturnType<MigrationTool['commands']> {
+  const { directory, guard } = sequelizeOf(definition);
+  const line = (...args: string[]) =>
+    `${directory ? `cd ${quoted(directory)} && ` : ''}${shellLine([toolPath, ...args], guard)}`;
+  return {
+    upgrade: [line('db:migrate')],
+    downgrade: (revisions) =>
+      [...revisions]
+        .sort()
+        .reverse()
+        .map((name) => line('db:migrate:undo', '--name', name)),
+  };
+}
+
+/** The command itself ended badly; anything else (a lost worker, an unknown outcome) keeps its own words. */
+function isExit(error: unknown): error is { type: string; details?: unknown[] } {
+  return ['CommandFailed', 'Timeout'].includes((error as { type?: string }).type ?? '');
+}
+
+function detailsOf({ details }: { details?: unknown[] }): Record<string, unknown> {
+  return (details?.[0] ?? {}) as Record<string, unknown>;
+}

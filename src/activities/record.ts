@@ -1,0 +1,38 @@
+import { appendEvidence, evidenceHead } from '../lib/evidence.js';
+import { hashOf } from '../lib/files.js';
+import { appendHistory } from '../lib/history.js';
+import { close, readJournal } from '../lib/journal.js';
+import type { Call, Ending, HistoryEntry, Outcome, Recorded, Release } from '../model.js';
+import { backupFolder, readManifest } from './records.js';
+import { entryOf, releases } from './releases.js';
+import { writeReport } from './report.js';
+import { appliedRevisions } from './revisions.js';
+import { claimant, type Step } from './step.js';
+import type { Host } from './host.js';
+
+/** Closes a run's record: its last entry, the report, its line in the history, and, unless it stopped half-way, the fence. */
+export async function record(host: Host, call: Call, context: Step, ending: Ending): Promise<Recorded> {
+  const { run } = context;
+  const { entries } = await releases(context.home);
+  const serves = whatServes(call, ending.outcome);
+  await appendEvidence(context.folder, { id: 'end', kind: 'end', data: { ...ending, current: serves } });
+  const before = entryOf(entries, serves);
+  const manifest = await readManifest(backupFolder(context, run.id));
+  const entry: HistoryEntry = {
+    run: run.id, kind: run.kind, outcome: ending.outcome, version: run.version.version, current: serves,
+    previous: ending.outcome === 'deployed' ? run.previous : (before?.previous ?? null),
+    startedAt: ending.startedAt, endedAt: new Date().toISOString(), by: ending.by, ...(ending.reason ? { reason: ending.reason } : {}),
+    revisions: await appliedRevisions(context), fingerprints: { env_file: context.env.sha256, definition: hashOf(context.definition) },
+    ...(manifest?.proven ? { backup: manifest.id } : {}), evidence: await evidenceHead(context.folder),
+  };
+  await writeReport(context.folder);
+  await appendHistory(context.home, entry);
+  if (ending.outcome !== 'stopped' && (await readJournal(context.home))?.run === run.id) await close(context.home, claimant(host, call));
+  return { current: serves?.version ?? null, evidence: context.folder };
+}
+
+function whatServes({ run }: Call, outcome: Outcome): Release | null {
+  if (outcome === 'deployed' || outcome === 'done') return run.kind === 'rollback' ? run.version : { ...run.version, run: run.id };
+  if (outcome === 'stopped') return null;
+  return run.previous;
+}

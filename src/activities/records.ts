@@ -1,0 +1,36 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { readJson, writeAtomic } from '../lib/files.js';
+import type { StepName } from '../model.js';
+import type { BackupManifest, StandbyRecord } from './data/contract.js';
+import type { StepContext } from './context.js';
+
+/** What a run leaves in its folder for its own later steps, and for the runs after it. */
+
+type Counters = Record<string, Record<string, number> | null>;
+
+export const readStandby = (folder: string) => readJson<StandbyRecord[]>(join(folder, 'standby.json'));
+export const writeStandby = (folder: string, records: StandbyRecord[]) => writeAtomic(join(folder, 'standby.json'), JSON.stringify(records, null, 2));
+
+/** Row counters by store, noted when the migrations had ended: what is written after them is what could be lost. */
+export const readCounters = (folder: string) => readJson<Counters>(join(folder, 'counters.json'));
+export const writeCounters = (folder: string, counters: Counters) => writeAtomic(join(folder, 'counters.json'), JSON.stringify(counters));
+
+/** What was put in place of the live data, written before the swap: a repeated attempt goes on with the same. */
+export const readReplacement = (folder: string) => readJson<StandbyRecord[]>(join(folder, 'put-back.json'));
+export const writeReplacement = (folder: string, records: StandbyRecord[]) => writeAtomic(join(folder, 'put-back.json'), JSON.stringify(records, null, 2));
+
+export const readManifest = (folder: string) => readJson<BackupManifest>(join(folder, 'manifest.json'));
+export const writeManifest = (folder: string, manifest: BackupManifest) => writeAtomic(join(folder, 'manifest.json'), JSON.stringify(manifest, null, 2));
+
+/** Where backups of an environment lie, one folder a run. */
+export function backupFolder(context: StepContext, run: string): string {
+  const { directory } = context.definition.backup;
+  return join(directory === undefined ? join(context.home, 'backups') : context.env.value(directory), run);
+}
+
+/** Whether a step's command was begun in this run: its folder is made before it acts. */
+export function begun(context: { folder: string }, step: StepName): boolean {
+  const commands = join(context.folder, 'commands');
+  return existsSync(commands) && readdirSync(commands).some((name) => name.startsWith(`${step}-`));
+}

@@ -1,0 +1,97 @@
+import { fail } from '../errors.js';
+import type { Release, StepResult } from '../model.js';
+import type { StandbyRecord } from './data/contract.js';
+import { stores } from './data/lookup.js';
+import { migrationTool } from './migrations/lookup.js';
+import { readReplacement, writeCounters, writeStandby } from './records.js';
+import { appliedRevisions, knownRevisions, missing, isEmpty, listed } from './revisions.js';
+import { runtime } from './runtime/lookup.js';
+import { source } from './source/lookup.js';
+import type { Step } from './step.js';
+
+/** The versions that this run needs, staged: what it goes to and, for a rollback, what alone knows the newer revisions. */
+export async function fetch(context: Step): Promise<StepResult> {
+  const { run, definition } = context;
+  const staged = await source(definition).fetch(context, run.version);
+  if (run.kind === 'rollback' && run.previous) await source(definition).fetch(context, run.previous);
+  return staged;
+}
+
+export async function stop(context: Step): Promise<StepResult> {
+  return runtime(context.definition).stop(context);
+}
+
+/** With nothing writing: one recovery point over all stores. */
+export async function standby(context: Step): Promise<StepResult> {
+  const began = Date.now();
+  const records = [];
+  for (const store of stores(context.definition)) {
+    context.progress(`copying ${store.name}`);
+    records.push(await store.standby(context));
+  }
+  await writeStandby(context.folder, records);
+  return { note: `${records.map((one) => one.copy).join(', ')} in ${((Date.now() - began) / 1000).toFixed(1)} s`, data: { records } };
+}
+
+export async function switchCode(context: Step, release: Release | null): Promise<StepResult> {
+  const target = release ?? context.pinned.live;
+  if (!target) return { note: 'there was no version before: the checkout stays as it is' };
+  return source(context.definition).switch(context, target);
+}
+
+/** Applies what is pending, then notes the row counters: what is written from now on is what could be lost. */
+export async function migrate(context: Step): Promise<StepResult> {
+  const { definition, run } = context;
+  const tool = migrationTool(definition);
+  const before = await appliedRevisions(context);
+  const known = await knownRevisions(context, run.version);
+  const result = tool && !isEmpty(missing(known, before)) ? await upgrade(context, before, known) : { note: 'no migration is pending' };
+  const counters = await Promise.all(stores(definition).map(async (store) => [store.name, await store.counters(context)] as const));
+  await writeCounters(context.folder, Object.fromEntries(counters));
+  return result;
+}
+
+async function upgrade(context: Step, before: Record<string, string[]>, known: Record<string, string[]>): Promise<StepResult> {
+  const tool = migrationTool(context.definition);
+  if (!tool) return {};
+  const name = tool.database(context.definition);
+  const wanted = [...new Set([...(context.pinned.before[name] ?? before[name] ?? []), ...(known[name] ?? [])])].sort();
+  return tool.upgrade(context, context.definition.directory, wanted);
+}
+
+/** Starts what the checkout holds. An older version is started only on revisions that its code is proven to know. */
+export async function start(context: Step, release: Release | null): Promise<StepResult> {
+  if (!release) return { note: 'nothing ran before: the system stays stopped' };
+  const applied = await appliedRevisions(context);
+  const known = await knownRevisions(context, release);
+  const unknown = missing(applied, known);
+  if (!isEmpty(unknown)) throw fail('DataRefused', `the database is ahead of ${release.version}, whose code does not know ${listed(unknown)}: it is not started on it`);
+  const lacking = missing(known, applied);
+  if (!isEmpty(lacking)) throw fail('DataRefused', `the database lacks ${listed(lacking)}, which ${release.version} needs: it is not started on it`);
+  return runtime(context.definition).start(context);
+}
+
+export async function open(context: Step): Promise<StepResult> {
+  return runtime(context.definition).open(context);
+}
+
+export async function close(context: Step): Promise<StepResult> {
+  return runtime(context.definition).close(context);
+}
+
+/** The undo of a rollback's `data`: the very databases that were replaced come back, unless nothing was put in their place. */
+export async function swapIn(context: Step): Promise<StepResult> {
+  const replaced = await readReplacement(context.folder);
+  if (!replaced) return { note: 'the data was not touched' };
+  for (const store of stores(context.definition)) {
+    const record = replaced.find((one) => one.store === store.name);
+    if (!record) throw fail('DataRefused', `nothing is noted of what was put in place of ${store.name}`);
+    await store.swapIn(context, reversed(record));
+  }
+  return { note: 'the data that we left is back' };
+}
+
+/** A swap, seen from the other side. */
+function reversed(record: StandbyRecord): StandbyRecord {
+  return { ...record, copy: record.replaced, copyOid: record.live.oid, live: { ...record.live, oid: record.copyOid }, replaced: record.copy };
+}

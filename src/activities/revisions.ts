@@ -1,0 +1,32 @@
+import type { Release, Revisions } from '../model.js';
+import type { StepContext } from './context.js';
+import { migrationTool } from './migrations/lookup.js';
+
+/** Applied revisions of every database that a tool migrates, read from the databases themselves. */
+export async function appliedRevisions(context: StepContext): Promise<Revisions> {
+  const tool = migrationTool(context.definition);
+  return tool ? { [tool.database(context.definition)]: await tool.applied(context) } : {};
+}
+
+/** Revisions that a release's code knows. */
+export async function knownRevisions(context: StepContext, release: Release): Promise<Revisions> {
+  const tool = migrationTool(context.definition);
+  return tool ? { [tool.database(context.definition)]: await tool.known(context, release) } : {};
+}
+
+/** What is in `all` and not in `some`, by database. */
+export function missing(all: Revisions, some: Revisions): Revisions {
+  return Object.fromEntries(Object.entries(all).map(([database, names]) => [database, names.filter((name) => !some[database]?.includes(name))]));
+}
+
+export function sameSets(a: Revisions, b: Revisions): boolean {
+  return isEmpty(missing(a, b)) && isEmpty(missing(b, a));
+}
+
+export function isEmpty(revisions: Revisions): boolean {
+  return Object.values(revisions).every((names) => names.length === 0);
+}
+
+export function listed(revisions: Revisions): string {
+  return Object.entries(revisions).map(([database, names]) => `${database}: ${names.join(', ') || 'none'}`).join('; ');
+}

@@ -1,0 +1,19 @@
+import type { CheckResult, Definition, StepResult } from '../../model.js';
+import type { StepContext } from '../context.js';
+
+/** What runs a system. Each method may be called twice, and claims success only from what it sees afterwards. */
+export interface Runtime {
+  /** Whether any part of it runs now. */
+  runs(context: StepContext): Promise<boolean>;
+  preflight(context: StepContext): Promise<CheckResult[]>;
+  /** Stops; proven by closed ports. */
+  stop(context: StepContext): Promise<StepResult>;
+  /** Starts, closed where the definition says so; proven by a listener younger than the step. */
+  start(context: StepContext): Promise<StepResult>;
+  open(context: StepContext): Promise<StepResult>;
+  close(context: StepContext): Promise<StepResult>;
+  /** Commands for the plan, secrets as $NAME. */
+  commands(definition: Definition): Record<'stop' | 'start' | 'open' | 'close', string[]>;
+  /** Shell lines for undo.md. */
+  byHand(context: StepContext): Record<'stop' | 'start' | 'open' | 'close', string[]>;
+}

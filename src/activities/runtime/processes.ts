@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs';
+import { failureType, rootMessage } from '../../errors.js';
+import { findProgram } from '../../lib/program.js';
+import { quoted, shellLine } from '../../lib/shell-line.js';
+import type { Argv, CheckResult, Definition, StepResult } from '../../model.js';
+import { unasked, type StepContext } from '../context.js';
+import type { Runtime } from './contract.js';
+import { listenersOn, nameListeners, openPorts } from './listeners.js';
+import { loopbackPort, portsOfSystem } from './public-ports.js';
+import { requestFor, settingsOf } from './settings.js';
+import { startProcesses } from './start.js';
+import { awaitClosed, awaitOpen } from './wait-for-ports.js';
+
+/** Host processes that commands of the definition start and stop. What those commands say is a claim; ports are the proof. */
+export const processes: Runtime = {
+  runs: async (context) => (await openPorts(portsOfSystem(context.definition))).length > 0,
+  preflight: checkProcesses,
+  stop,
+  start: startProcesses,
+  open: (context) => turn(context, 'open'),
+  close: (context) => turn(context, 'close'),
+  commands: (definition) => commandLines(definition, ''),
+  byHand: ({ definition }) => commandLines(definition, `cd ${quoted(definition.directory)} && `),
+};
+
+async function stop(context: StepContext): Promise<StepResult> {
+  const { stop: argv, timeoutMs } = settingsOf(context.definition);
+  const ports = portsOfSystem(context.definition);
+  const ran = (await openPorts(ports)).length > 0;
+  let note = 'stopped';
+  try {
+    await context.change('stop', requestFor(context, argv));
+  } catch (error) {
+    // A stop command may complain that there is nothing to stop, or not be there before the first deploy.
+    if (ran || !['CommandFailed', 'ToolMissing'].includes(failureType(error) ?? '')) throw error;
+    note = `nothing listened before; ${rootMessage(error)}`;
+  }
+  await awaitClosed(ports, timeoutMs);
+  return { note: `${note}; closed: ${ports.join(', ')}`, data: { ports } };
+}
+
+async function turn(context: StepContext, which: 'open' | 'close'): Promise<StepResult> {
+  const { url, runtime } = context.definition;
+  if (runtime.open === 'at_start') return { note: which === 'open' ? 'open since start' : 'closes with stop' };
+  await context.change(which, requestFor(context, runtime.open[which]));
+  const port = loopbackPort(url);
+  if (port === undefined)
+    return { note: `${which} ran; ${new URL(url).host} is not this host's, so its port proves nothing` };
+  const { timeoutMs } = settingsOf(context.definition);
+  await (which === 'open' ? awaitOpen([port], timeoutMs) : awaitClosed([port], timeoutMs));
+  return { note: `port ${port} is ${which === 'open' ? 'open' : 'closed'}`, data: { port } };
+}
+
+async function checkProcesses(context: StepContext): Promise<CheckResult[]> {
+  const { definition } = context;
+  const where = definition.positions['runtime.processes'] ?? 'unasked';
+  const settings = settingsOf(definition);
+  const ports = portsOfSystem(definition);
+  const listeners = await listenersOn(ports);
+  const seen = listeners.length > 0 ? nameListeners(listeners) : 'nothing listens';
+  const information = {
+    ...unasked('ports', true, `ports ${ports.join(', ')} are the system's own`, seen, where),
+    must: 'record' as const,
+  };
+  const opening = definition.runtime.open === 'at_start' ? undefined : definition.runtime.open;
+  const commands: [string, Argv | undefined][] = [
+    ['stop', settings.stop],
+    ['start', settings.start],
+    ['open', opening?.open],
+    ['close', opening?.close],
+  ];
+  return [information, ...commands.flatMap(([name, argv]) => (argv ? [checkProgram(context, name, argv, where)] : []))];
+}
+
+/** A program inside the checkout may come with the new version; only what stops the present one has to be there now. */
+function checkProgram(context: StepContext, name: string, [program = '']: Argv, where: string): CheckResult {
+  const { directory } = context.definition;
+  const path = context.env.get('PATH')?.reveal() ?? process.env.PATH;
+  const found = existsSync(directory) ? findProgram(program, path, directory) : undefined;
+  const expected = `${program} is a program on this host`;
+  const check = (ok: boolean, seen: string) => unasked(`${name}-command`, ok, expected, seen, where);
+  if (found) return check(true, found);
+  const comesLater =
+    program.includes('/') && !program.startsWith('/') && (name === 'start' || context.run.previous === null);
+  return comesLater
+    ? check(true, 'not there yet: the new version has to bring it')
+    : check(false, `not found from ${directory} or on PATH`);
+}
+
+function commandLines(definition: Definition, before: string): Record<'stop' | 'start' | 'open' | 'close', string[]> {
+  const { stop: stopping, start: starting, env } = settingsOf(definition);
+  const { open } = definition.runtime;
+  const line = (argv: Argv) => [`${before}${shellLine(argv, env)}`];
+  const turned = open === 'at_start' ? { open: [], close: [] } : { open: line(open.open), close: line(open.close) };
+  return { stop: line(stopping), start: line(starting), ...turned };
+}

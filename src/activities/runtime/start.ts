@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fail } from '../../errors.js';
+import { readJson, writeAtomic } from '../../lib/files.js';
+import { bootId } from '../../lib/process-identity.js';
+import type { StepResult } from '../../model.js';
+import type { StepContext } from '../context.js';
+import { listenersOn, nameListeners, openPorts, ticksNow, type Listener } from './listeners.js';
+import { requestFor, settingsOf } from './settings.js';
+import { awaitClosed, whoHolds } from './wait-for-ports.js';
+
+/** Taken once in a try, before its start command and after its ports were seen closed. */
+interface Baseline {
+  boot: string;
+  /** Since that boot; whatever listens must have begun later. */
+  ticks: number;
+}
+
+/** Two looks that far apart must see the same processes: a parent that forks crashing workers does not pass. */
+const secondLookMs = 300;
+const pauseMs = 100;
+
+/** @see Runtime.start. Proves only the ports that `start` opens: a public one may be closed until `open`. */
+export async function startProcesses(context: StepContext): Promise<StepResult> {
+  const { start, ports, timeoutMs } = settingsOf(context.definition);
+  // A baseline that is there already: the worker was lost, and the command may have run, so that its ports are rightly taken.
+  const baseline = (await readJson<Baseline>(baselinePath(context))) ?? (await takeBaseline(context));
+  const { tail } = await context.change('start', requestFor(context, start));
+  const listeners = await awaitYoung(ports, sinceOf(baseline), timeoutMs, tail);
+  const hidden = listeners.some(({ pid }) => pid === undefined)
+    ? '; the age of a process that this user cannot see is not proven'
+    : '';
+  return { note: `${nameListeners(listeners)}${hidden}`, data: { listeners } };
+}
+
+async function takeBaseline(context: StepContext): Promise<Baseline> {
+  const { stop, ports, timeoutMs } = settingsOf(context.definition);
+  // What an earlier try of this step left half-started is in the way of this one.
+  if (context.at.try > 1 && (await openPorts(ports)).length > 0) {
+    await context.change('stop-before-retry', requestFor(context, stop));
+    await awaitClosed(ports, timeoutMs);
+  }
+  const open = await openPorts(ports);
+  if (open.length > 0) {
+    throw fail(
+      'NotStarted',
+      `nothing was started, since the port is taken: ${await whoHolds(open)}: end that process, then retry`,
+    );
+  }
+  const baseline: Baseline = { boot: bootId(), ticks: await ticksNow() };
+  await writeAtomic(baselinePath(context), JSON.stringify(baseline));
+  return baseline;
+}
+
+/** Every port is held by processes that began since, the same ones at a second look. */
+async function awaitYoung(ports: number[], since: number, timeoutMs: number, tail: string): Promise<Listener[]> {
+  const deadline = Date.now() + timeoutMs;
+  for (let changing = false; ;) {
+    const first = await listenersOn(ports);
+    refuseOld(first, since);
+    if (hasAll(ports, first)) {
+      await wait(secondLookMs);
+      const second = await listenersOn(ports);
+      if (identity(first) === identity(second)) return second;
+      changing = true;
+    }
+    if (Date.now() > deadline) throw notStarted(ports, first, changing, timeoutMs, tail);
+    await wait(pauseMs);
+  }
+}
+
+/** The ports were closed before: an older process that holds one now is no part of this start, whatever it answers. */
+function refuseOld(listeners: Listener[], since: number): void {
+  const old = listeners.filter((listener) => isOlder(listener, since));
+  if (old.length === 0) return;
+  throw fail(
+    'NotStarted',
+    `${nameListeners(old)} began before this start, so an old process answers: end it, then retry`,
+  );
+}
+
+function notStarted(ports: number[], listeners: Listener[], changing: boolean, timeoutMs: number, tail: string): Error {
+  const missing = ports.filter((port) => !listeners.some((listener) => listener.port === port));
+  const seconds = Math.round(timeoutMs / 1000);
+  const nothing = `nothing listens on port ${missing.join(', ')} ${seconds} s after the start command ended`;
+  const what = changing ? `the processes on port ${ports.join(', ')} come and go for ${seconds} s` : nothing;
+  const lastLines = tail.trim().split('\n').slice(-3).join(' / ').slice(-400);
+  return fail('NotStarted', `${what}; it printed: ${lastLines || 'nothing'}`, { tail: tail.slice(-2000) });
+}
+
+function hasAll(ports: number[], listeners: Listener[]): boolean {
+  return ports.every((port) => listeners.some((listener) => listener.port === port));
+}
+
+function isOlder({ began }: Listener, since: number): boolean {
+  return began !== undefined && began < since;
+}
+
+function identity(listeners: Listener[]): string {
+  return listeners.map(({ port, pid, began }) => `${port} ${pid} ${began}`).join();
+}
+
+/** After a reboot nothing is left of what ran before. */
+function sinceOf({ boot, ticks }: Baseline): number {
+  return boot === bootId() ? ticks : 0;
+}
+
+function baselinePath({ folder, at }: StepContext): string {
+  return join(folder, `${at.undo ? 'undo-' : ''}${at.step}-${at.try}-baseline.json`);
+}

@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import { fail } from '../../errors.js';
+import { quoted, shellLine } from '../../lib/shell-line.js';
+import type { Release, StepResult } from '../../model.js';
+import type { StepContext } from '../context.js';
+import { checkOut } from './checkout.js';
+import { checkSource } from './checkout-checks.js';
+import type { Source } from './contract.js';
+import { commitOf, gitRecords } from './git-command.js';
+import { bringInstalls, keptInstall, noteLiveInstalls } from './installs.js';
+import { resolveVersion, runningVersion } from './version.js';
+import { stageWorktree } from './worktree.js';
+
+/**
+ * Versions are tags and commits of the live checkout's repository. What must survive (the env file, databases, uploads, logs) lies in
+ * that checkout, ignored: it is checked out and never cleaned, reset or cloned anew.
+ */
+export const git: Source = {
+  resolve: resolveVersion,
+  running: runningVersion,
+  preflight: checkSource,
+  fetch: stageWorktree,
+  list: listFolder,
+  switch: switchRelease,
+
+  commands({ source }, { sha }) {
+    const entries = source.git?.installs ?? [];
+    return {
+      fetch: [
+        `git worktree add --detach code/${sha} ${sha}`,
+        ...(source.git?.install ?? []).map((argv) => shellLine(argv)),
+      ],
+      switch: [
+        `git checkout --no-overwrite-ignore --detach ${sha}`,
+        ...entries.map((entry) => `mv code/${sha}/${quoted(entry)} ${quoted(entry)}`),
+      ],
+    };
+  },
+
+  byHand(context, { sha }) {
+    const { directory, source } = context.definition;
+    const checkout = `cd ${quoted(directory)} && git checkout --no-overwrite-ignore --detach ${sha}`;
+    return [checkout, ...(source.git?.installs ?? []).map((entry) => bringByHand(context, entry, sha))];
+  },
+};
+
+/** Names only, sorted as Git does; [] for a folder that the commit does not have. */
+async function listFolder(context: StepContext, release: Release, folder: string): Promise<string[]> {
+  const path = posix.normalize(folder).replace(/\/$/, '');
+  const below = path === '.' ? [] : ['--', `${path}/`];
+  const paths = await gitRecords(context, ['ls-tree', '-z', '--name-only', release.sha, ...below]);
+  return paths.map((name) => posix.basename(name));
+}
+
+async function switchRelease(context: StepContext, release: Release): Promise<StepResult> {
+  const { directory, source } = context.definition;
+  const before = await commitOf(context, 'HEAD');
+  if (!before) throw fail('Usage', `${directory} has no commit checked out: look with git -C ${directory} status`);
+  await noteLiveInstalls(context, before);
+  await checkOut(context, release.sha);
+  await bringInstalls(context, release);
+  const missing = (source.git?.installs ?? []).filter((entry) => !existsSync(join(directory, entry)));
+  const note = `${directory} is at ${release.version} (${release.sha.slice(0, 12)})`;
+  // A version that never had one comes back without it, as it was.
+  return {
+    note: missing.length > 0 ? `${note}, without ${missing.join(', ')} as before` : note,
+    data: { sha: release.sha },
+  };
+}
+
+/** Brings back what `switch` kept of that commit, else what `fetch` staged; without either, what is live stays. */
+function bringByHand(context: StepContext, entry: string, sha: string): string {
+  const live = quoted(join(context.definition.directory, entry));
+  const kept = quoted(keptInstall(context, entry, sha));
+  const staged = quoted(join(context.staged({ version: '', sha }), entry));
+  const aside = quoted(keptInstall(context, entry, 'by-hand'));
+  const clear = `if test -e ${live}; then mkdir -p ${quoted(dirname(keptInstall(context, entry, sha)))}; mv ${live} ${aside}-$(date +%s); fi`;
+  return `for from in ${kept} ${staged}; do if test -d "$from"; then ${clear}; mv "$from" ${live}; break; fi; done`;
+}

@@ -1,0 +1,136 @@
+import { join, resolve } from 'node:path';
+import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { fail, failureType, rootMessage } from '../errors.js';
+import { runAttached, runDetached, type CommandResult } from '../lib/command.js';
+import { EnvFile } from '../lib/env-file.js';
+import { appendEvidence } from '../lib/evidence.js';
+import { claim, type Claimant } from '../lib/journal.js';
+import type { At, Call, Definition, Run } from '../model.js';
+import type { CommandRequest, StepContext } from './context.js';
+import { home, runFolder, type Host } from './host.js';
+import { readPinned, type Pinned } from './pinned.js';
+import { heartbeats } from './heartbeats.js';
+import { writeUndoFile } from './undo-file.js';
+
+export interface Step extends StepContext { pinned: Pinned }
+type Append = (entry: Parameters<typeof appendEvidence>[1]) => Promise<unknown>;
+
+/**
+ * Runs one step of a saga on its host: reads the pinned definition, passes the fence where the step changes something,
+ * lends commands and secrets, and appends what happened to the evidence, once per (step, undo, try).
+ */
+export async function inStep<T>(host: Host, call: Call, options: { changes: boolean }, work: (step: Step) => Promise<T>): Promise<T> {
+  const { run, at, notes } = call;
+  const folder = runFolder(host, run.environment, run.id);
+  const pinned = await readPinned(folder, run.plan);
+  const env = readEnv(pinned.definition);
+  const beats = heartbeats(at.step);
+  const startedAt = new Date().toISOString();
+  const activity = Context.current().info.activityType;
+  const id = `${at.undo ? 'undo-' : ''}${at.step}-${at.try}-${activity}`;
+  const append: Append = (entry) => appendEvidence(folder, env.redactor.redactDeep(entry) as typeof entry);
+  const context = { ...makeContext(host, { run, at, definition: pinned.definition, folder, env, beats, append, id }), pinned };
+  try {
+    if (options.changes) await claim(home(host, run.environment), claimant(host, call), at);
+    for (const note of notes) await append({ id: note.id, kind: note.kind, at: note.at, data: { text: note.text, ...note.data } });
+    const result = env.redactor.redactDeep(await work(context)) as T;
+    await append({ id, kind: 'step', data: { ...at, activity, startedAt, outcome: 'done', result } });
+    return result;
+  } catch (error) {
+    const failure = translate(error, env, beats.left());
+    // The failure itself must reach people even where the record can't be written any more.
+    if (failure instanceof ApplicationFailure && failure.nonRetryable) {
+      await append({ id: `${id}-failed`, kind: 'step', data: { ...at, activity, startedAt, outcome: 'failed', type: failure.type, message: failure.message } }).catch(() => undefined);
+    }
+    throw failure;
+  } finally {
+    if (options.changes) await writeUndoFile(context).catch(() => undefined);
+    beats.stop();
+  }
+}
+
+/** Reads outside a run's steps (`resolve`, `plan`): the same context, with nothing recorded. */
+export async function looking<T>(host: Host, run: Run, definition: Definition, work: (context: StepContext) => Promise<T>): Promise<T> {
+  const env = readEnv(definition);
+  const beats = heartbeats('resolve');
+  const folder = runFolder(host, run.environment, run.id);
+  const append: Append = async () => undefined;
+  try {
+    return await work(makeContext(host, { run, at: { step: 'resolve', undo: false, try: 1 }, definition, folder, env, beats, append, id: 'resolve' }));
+  } catch (error) {
+    throw translate(error, env, beats.left());
+  } finally {
+    beats.stop();
+  }
+}
+
+/** The environment's variables, with what the definition declares secret. */
+export function readEnv(definition: Definition): EnvFile {
+  const declared = [...Object.keys(definition.secrets?.rotate ?? {}), ...(definition.secrets?.keep ?? [])];
+  return EnvFile.read(definition.env_file === undefined ? undefined : resolve(definition.directory, definition.env_file), declared);
+}
+
+export function claimant(host: Host, { run }: Call): Claimant {
+  return { run: run.id, kind: run.kind, environment: run.environment, namespace: host.namespace, workflowRunId: Context.current().info.workflowExecution?.runId ?? '' };
+}
+
+interface Own { run: Run; at: At; definition: Definition; folder: string; env: EnvFile; beats: ReturnType<typeof heartbeats>; append: Append; id: string }
+
+function makeContext(host: Host, own: Own): StepContext {
+  const { run, at, definition, folder, env, beats, append } = own;
+  let reads = 0;
+  const finish = async (name: string, request: CommandRequest, result: CommandResult): Promise<CommandResult> => {
+    const { argv, cwd, exitCode, tookMs, tail, log, adopted, timedOut } = result;
+    await append({ id: `${own.id}-${name}`, kind: 'command', data: { argv, cwd, exitCode, tookMs, adopted, timedOut, tail: tail.slice(-2000), ...(log ? { log } : {}) } });
+    if (result.cancelled) throw new CancelledFailure(`${argv.join(' ')} was cancelled`);
+    if (timedOut) throw fail('Timeout', `${argv.join(' ')} was ended after ${request.deadlineMs ?? 600_000} ms`);
+    if (!(request.ok ?? [0]).includes(exitCode ?? -1)) throw fail('CommandFailed', `${argv.join(' ')} ended with exit code ${exitCode}: ${lastLines(tail)}`, { tail: tail.slice(-2000) });
+    return result;
+  };
+  const spec = (request: CommandRequest) => ({
+    argv: request.argv, cwd: request.cwd ?? definition.directory, env: { ...basics(), ...env.child(), ...request.env }, redactor: env.redactor,
+    deadlineMs: request.deadlineMs ?? 600_000, ...(request.input === undefined ? {} : { input: request.input }),
+  });
+  return {
+    run, at, definition, folder, home: home(host, run.environment), env, tools: host.tools, cancelled: beats.cancelled,
+    staged: (release) => join(folder, 'code', release.sha),
+    folderOf: (other) => runFolder(host, run.environment, other),
+    progress: beats.say,
+    read: async (request) => {
+      reads += 1;
+      const result = await runAttached(spec(request), { signal: beats.interrupted, onLine: beats.say });
+      if (beats.left()) throw leaving();
+      return finish(`read-${reads}`, request, result);
+    },
+    change: async (name, request) => {
+      const place = join(folder, 'commands', `${at.undo ? 'undo-' : ''}${at.step}-${at.try}-${name}`);
+      return finish(name, request, await runDetached(place, spec(request), { signal: beats.cancelled, detach: beats.detach, onLine: beats.say }));
+    },
+    record: async (id, kind, data) => void (await append({ id: `${own.id}-${id}`, kind, data })),
+  };
+}
+
+/** A person decides after every failure; only a worker that leaves is followed by another try. */
+function translate(error: unknown, env: EnvFile, left: boolean): ApplicationFailure | CancelledFailure {
+  if (left) return leaving();
+  if (error instanceof CancelledFailure) return error;
+  const message = env.redactor.redact(rootMessage(error)).slice(0, 2000);
+  if (error instanceof ApplicationFailure) {
+    return ApplicationFailure.create({ message, type: error.type ?? 'CommandFailed', nonRetryable: error.nonRetryable ?? true, details: [env.redactor.redactDeep(error.details?.[0] ?? {})] });
+  }
+  return ApplicationFailure.nonRetryable(message, failureType(error) ?? 'Unexpected');
+}
+
+function leaving(): ApplicationFailure {
+  return ApplicationFailure.retryable('the worker was stopped; its successor goes on', 'WorkerLeft');
+}
+
+/** What every program may expect of its surroundings; the worker's other variables are none of its business. */
+function basics(): Record<string, string> {
+  const names = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'SSH_AUTH_SOCK', 'npm_config_cache'];
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+}
+
+function lastLines(text: string): string {
+  return text.trim().split('\n').slice(-3).join(' / ').slice(-400) || 'it printed nothing';
+}

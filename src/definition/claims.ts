@@ -1,0 +1,70 @@
+import { basename, join } from 'node:path';
+import type { Definition } from '../model.js';
+
+/** Something of a host that only one environment can have. */
+export interface Claim {
+  environment: string;
+  host: string;
+  /** `port 8080` */
+  what: string;
+  /** `systems/shop.yaml:41` */
+  where: string;
+}
+
+/** What an environment takes of its host: directory, ports, compose project, volumes, database. */
+export function claimsOf(definition: Definition): Claim[] {
+  const { environment, host, positions } = definition;
+  const { processes, compose, container } = definition.runtime;
+  const claim = (what: string, path: string): Claim => ({
+    environment,
+    host,
+    what,
+    where: positions[path] ?? positions.host!,
+  });
+  const claims = [claim(`directory ${definition.directory}`, 'directory')];
+  for (const port of processes?.ports ?? []) claims.push(claim(`port ${port}`, 'runtime.processes.ports'));
+  for (const port of container?.ports ?? []) claims.push(claim(`port ${port}`, 'runtime.container.ports'));
+  if (container) claims.push(claim(`container ${container.name}`, 'runtime.container.name'));
+  if (compose)
+    claims.push(claim(`compose project ${compose.project ?? projectOf(definition.directory)}`, 'runtime.compose'));
+  const volumes = new Set(container?.volume ? [container.volume] : []);
+  for (const [name, database] of Object.entries(definition.databases)) {
+    if ('postgres' in database)
+      claims.push(claim(`database ${databaseOf(definition, database.postgres.url)}`, `databases.${name}`));
+    else if (database.sqlite.volume) volumes.add(database.sqlite.volume);
+  }
+  for (const volume of volumes) claims.push(claim(`volume ${volume}`, 'runtime.container.volume'));
+  return claims;
+}
+
+/** A line for each thing that two environments of one host claim, told at the later of the two. */
+export function conflicts(own: Claim[], others: Claim[]): string[] {
+  const errors: string[] = [];
+  own.forEach((claim, index) => {
+    const rival = [...own.slice(0, index), ...others].find(
+      (other) => other.environment !== claim.environment && other.host === claim.host && other.what === claim.what,
+    );
+    if (rival) {
+      errors.push(
+        `${claim.where}:1 ${claim.environment}: expected a ${claim.what} of its own on host ${claim.host}, got that of ${rival.environment} (${rival.where})`,
+      );
+    }
+  });
+  return errors;
+}
+
+/** The name that compose gives a project: the folder's, in small letters. */
+function projectOf(directory: string): string {
+  return basename(directory)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_-]/g, '')
+    .replace(/^[_-]+/, '');
+}
+
+/** Two environments with one env_file and one variable have one database. A literal URL names it by itself. */
+function databaseOf({ env_file, directory }: Definition, url: string): string {
+  if (!url.startsWith('$')) return url;
+  return env_file
+    ? `${url} of ${env_file.startsWith('/') ? env_file : join(directory, env_file)}`
+    : `${url} of the worker`;
+}

@@ -1,0 +1,258 @@
+import type { Change, Check, Definition, Kind, Plan, PlanStep, Release, StepName, When } from '../model.js';
+
+/** What `plan` needs to know of the host; gathered by the activity `resolve`, so that making a plan is pure. */
+export interface PlanFacts {
+  kind: Kind;
+  version: Release;
+  previous: Release | null;
+  change: Change;
+  pending: Record<string, string[]>;
+  unbuilt: string[];
+  warnings: string[];
+  /** Seconds that the copy of all stores takes, by their size. */
+  copySeconds: number;
+  definitionHash: string;
+  hash: (value: unknown) => string;
+  commands: {
+    fetch: string[];
+    switch: string[];
+    switchBack: string[];
+    stop: string[];
+    start: string[];
+    open: string[];
+    close: string[];
+    backup: string[];
+    prove: string[];
+    standby: string[];
+    swapIn: string[];
+    upgrade: string[];
+    rehearse: string[];
+  };
+}
+
+/** The steps of a run with their exact commands, secrets as $NAME, and what takes each back. Pure. */
+export function makePlan(definition: Definition, facts: PlanFacts): Plan {
+  const steps =
+    facts.kind === 'rollback'
+      ? rollbackSteps(definition, facts)
+      : facts.kind === 'adopt'
+        ? adoptSteps(definition, facts)
+        : deploySteps(definition, facts);
+  const plan = {
+    environment: definition.environment,
+    kind: facts.kind,
+    version: facts.version,
+    previous: facts.previous,
+    change: facts.change,
+    steps,
+    pending: facts.pending,
+    unbuilt: facts.unbuilt,
+    definition: facts.definitionHash,
+  };
+  return { ...plan, downtime: downtime(facts, steps), warnings: facts.warnings, hash: facts.hash(plan) };
+}
+
+/** Whether a part of the definition applies to this version and change. */
+export function applies(when: When | undefined, change: Change): boolean {
+  return !when?.change || when.change.includes(change);
+}
+
+function deploySteps(definition: Definition, facts: PlanFacts): PlanStep[] {
+  const { commands } = facts;
+  const rehearses = definition.rehearsal
+    ? applies(definition.rehearsal.when, facts.change)
+    : facts.change === 'breaking';
+  const databases = Object.keys(definition.databases).length > 0;
+  const back = facts.previous ? facts.previous.version : 'nothing';
+  return [
+    checkStep('preflight', definition.preflight, 'what must hold before anything changes'),
+    gateStep(definition, 'go', 'people agree to this plan'),
+    step(
+      'window',
+      definition.window ? `waits until ${definition.window.opens}` : 'maintenance window',
+      [],
+      [],
+      definition.window ? undefined : 'the definition names no window',
+    ),
+    step('fetch', `${facts.version.version} beside the running version`, commands.fetch),
+    step(
+      'backup',
+      'a backup, proven by a restore',
+      [...commands.backup, ...commands.prove],
+      [],
+      databases ? undefined : 'there is no database',
+    ),
+    step(
+      'rehearse',
+      'the migrations on a copy of the backup',
+      commands.rehearse,
+      [],
+      rehearsalSkip(rehearses, databases, facts),
+    ),
+    change(
+      'stop',
+      `${back} stops`,
+      commands.stop,
+      facts.previous ? [...commands.start, ...commands.open] : ['nothing: nothing ran before'],
+    ),
+    change(
+      'standby',
+      'a copy of the data, ready to be swapped in',
+      commands.standby,
+      [],
+      databases ? undefined : 'there is no database',
+    ),
+    change('switch', `the code of ${facts.version.version}`, commands.switch, commands.switchBack),
+    change(
+      'migrate',
+      pendingTitle(facts.pending),
+      pendingCount(facts.pending) > 0 ? commands.upgrade : [],
+      commands.swapIn,
+    ),
+    change(
+      'start',
+      definition.runtime.open === 'at_start'
+        ? `${facts.version.version}, open to users`
+        : `${facts.version.version}, closed to users`,
+      commands.start,
+      commands.stop,
+    ),
+    checkStep('verify', definition.verify, 'the new version, by using its data'),
+    change(
+      'open',
+      'lets users in',
+      commands.open,
+      commands.close,
+      definition.runtime.open === 'at_start' ? 'there is no closed start: users are in since `start`' : undefined,
+    ),
+    step(
+      'watch',
+      `verify goes on for ${Math.round(definition.watchMs / 1000)} s`,
+      [],
+      [],
+      definition.watchMs > 0 ? undefined : 'the definition names no watch',
+    ),
+    gateStep(definition, 'sign-off', 'people accept the release'),
+  ];
+}
+
+function rollbackSteps(definition: Definition, facts: PlanFacts): PlanStep[] {
+  const { commands } = facts;
+  const databases = Object.keys(definition.databases).length > 0;
+  const left = facts.previous?.version ?? 'nothing';
+  return [
+    checkStep('preflight', {}, 'the code and data of the version we go back to'),
+    gateStep(definition, 'rollback', 'people agree to what becomes of the data'),
+    step('fetch', `${facts.version.version} and ${left} beside the running version`, commands.fetch),
+    step(
+      'backup',
+      `the state of ${left}, proven by a restore`,
+      [...commands.backup, ...commands.prove],
+      [],
+      databases ? undefined : 'there is no database',
+    ),
+    change('stop', `${left} stops`, commands.stop, [...commands.start, ...commands.open]),
+    change(
+      'standby',
+      `a copy of the data of ${left}`,
+      commands.standby,
+      [],
+      databases ? undefined : 'there is no database',
+    ),
+    change(
+      'data',
+      'kept, undone or put back, as was decided',
+      commands.swapIn,
+      commands.swapIn,
+      databases ? undefined : 'there is no database',
+    ),
+    change('switch', `the code of ${facts.version.version}`, commands.switch, commands.switchBack),
+    change('start', facts.version.version, commands.start, commands.stop),
+    checkStep('verify', definition.verify, `${facts.version.version}, by its own checks`),
+    change(
+      'open',
+      'lets users in',
+      commands.open,
+      commands.close,
+      definition.runtime.open === 'at_start' ? 'there is no closed start: users are in since `start`' : undefined,
+    ),
+  ];
+}
+
+function adoptSteps(definition: Definition, facts: PlanFacts): PlanStep[] {
+  return [
+    checkStep('preflight', {}, 'what runs, and the rights on it'),
+    step(
+      'backup',
+      'a backup, proven by a restore',
+      [...facts.commands.backup, ...facts.commands.prove],
+      [],
+      Object.keys(definition.databases).length > 0 ? undefined : 'there is no database',
+    ),
+  ];
+}
+
+function step(name: StepName, title: string, commands: string[], undo: string[] = [], skip?: string): PlanStep {
+  return { name, is: 'step', title, commands, undo, changes: false, ...(skip === undefined ? {} : { skip }) };
+}
+
+function change(name: StepName, title: string, commands: string[], undo: string[], skip?: string): PlanStep {
+  return { ...step(name, title, commands, undo, skip), changes: true };
+}
+
+function checkStep(name: 'preflight' | 'verify', checks: Record<string, Check>, title: string): PlanStep {
+  return {
+    name,
+    is: 'check',
+    title,
+    commands: Object.entries(checks).map(([label, check]) => `${label}: ${describe(check)}`),
+    undo: [],
+    changes: false,
+  };
+}
+
+function gateStep(definition: Definition, name: 'go' | 'sign-off' | 'rollback', title: string): PlanStep {
+  const gate = definition.gates[name];
+  const who = gate?.roles
+    ? `by ${gate.roles.join(' or ')}${gate.four_eyes ? ', not by who started it' : ''}`
+    : 'by anyone';
+  return {
+    name,
+    is: 'gate',
+    title: gate ? `${title}, ${who}` : title,
+    commands: [],
+    undo: [],
+    changes: false,
+    ...(gate ? {} : { skip: 'the definition has no such gate' }),
+  };
+}
+
+function describe(check: Check): string {
+  if (check.ask) return `ask ${check.role ?? 'anyone'}: ${check.ask}`;
+  const kind =
+    ['http', 'flow', 'command', 'env', 'file', 'sql', 'tls', 'search', 'backup', 'logs', 'metrics'].find(
+      (name) => check[name] !== undefined,
+    ) ?? '?';
+  const value = check[kind];
+  return `${kind} ${Array.isArray(value) ? value.map((item) => (typeof item === 'string' ? item : JSON.stringify(item))).join(' ') : typeof value === 'object' ? Object.keys(value ?? {}).join(' ') : String(value)}`;
+}
+
+function rehearsalSkip(rehearses: boolean, databases: boolean, facts: PlanFacts): string | undefined {
+  if (!databases || pendingCount(facts.pending) === 0) return 'no migration is pending';
+  return rehearses ? undefined : `the change is ${facts.change}`;
+}
+
+function pendingCount(pending: Record<string, string[]>): number {
+  return Object.values(pending).flat().length;
+}
+
+function pendingTitle(pending: Record<string, string[]>): string {
+  const count = pendingCount(pending);
+  return count === 0 ? 'no migration is pending' : `${count} pending: ${Object.values(pending).flat().join(', ')}`;
+}
+
+function downtime(facts: PlanFacts, steps: PlanStep[]): string {
+  if (!steps.some((one) => one.name === 'stop')) return 'none';
+  if (!facts.previous) return 'none: nothing runs yet';
+  return `about ${Math.ceil(facts.copySeconds + 5)} s: stop, copy (${facts.copySeconds.toFixed(1)} s), ${pendingCount(facts.pending)} migrations, start, checks`;
+}

@@ -1,0 +1,78 @@
+import { unbuiltIn } from '../activities/checks/lookup.js';
+import type { Check, Definition } from '../model.js';
+
+type Part = [name: string, position: string];
+
+/** What this build can run. All else that a definition names is listed by `unbuilt`. */
+const built = {
+  runtime: ['processes'],
+  source: ['git'],
+  migrations: ['sequelize'],
+  databases: ['postgres'],
+};
+/** Sections and options that wait for their build, by path. */
+const later = [
+  'promote_from',
+  'source.image_tag',
+  'files.keep',
+  'files.protect',
+  'backup.encrypt',
+  'backup.schedule',
+  'backup.copy_to',
+  'window.announce',
+  'effects',
+  'notes',
+  'notify',
+];
+
+/** Parts this build cannot run, a line each, with the place: `runtime compose (systems/shop.yaml:31)`. Empty = it runs. */
+export function unbuilt(definition: Definition): string[] {
+  const { runtime, source, migrations = {}, databases } = definition;
+  const parts: Part[] = [
+    ...kinds(source, 'source', ['git', 'images'], built.source),
+    ...kinds(runtime, 'runtime', ['processes', 'compose', 'container'], built.runtime),
+    ...Object.entries(databases).flatMap(([name, database]) =>
+      kinds(database, 'database', ['postgres', 'sqlite'], built.databases, `databases.${name}`),
+    ),
+    ...kinds(migrations, 'migrations', ['sequelize', 'alembic', 'django', 'command'], built.migrations),
+    ...Object.entries(migrations).flatMap(([tool, { at }]: [string, { at?: string }]): Part[] =>
+      at && built.migrations.includes(tool) ? [[`migrations ${tool} at start`, `migrations.${tool}.at`]] : [],
+    ),
+    ...(['preflight', 'verify'] as const).flatMap((phase) =>
+      Object.entries(definition[phase]).flatMap(([name, check]) => ofCheck(`${phase}.${name}`, check)),
+    ),
+    ...later.filter((path) => at(definition, path) !== undefined).map((path): Part => [path.replace('.', ' '), path]),
+  ];
+  return parts.map(([name, path]) => `${name} (${place(definition, path)})`);
+}
+
+/** Kinds that are not built, and `in` of those that are. */
+function kinds(holder: object, word: string, known: string[], done: string[], at = word): Part[] {
+  return Object.entries(holder).flatMap(([kind, options]: [string, { in?: string } | undefined]): Part[] => {
+    if (!known.includes(kind) || options === undefined) return [];
+    const path = at === word ? `${at}.${kind}` : at;
+    if (!done.includes(kind)) return [[`${word} ${kind}`, path]];
+    return options.in === undefined ? [] : [[`${word} ${kind} in ${options.in}`, path]];
+  });
+}
+
+/** The checks know themselves what they can. */
+function ofCheck(path: string, check: Check): Part[] {
+  const inside = check.in !== undefined && check.command === undefined ? ['option in of checks'] : [];
+  return [...unbuiltIn(check), ...inside].map((name) => [name, path]);
+}
+
+function at(definition: Definition, path: string): unknown {
+  return path
+    .split('.')
+    .reduce<unknown>((here, key) => (here as Record<string, unknown> | undefined)?.[key], definition);
+}
+
+/** The nearest part above that has a place of its own. */
+function place({ positions }: Definition, path: string): string {
+  for (let here = path; here; here = here.slice(0, Math.max(0, here.lastIndexOf('.')))) {
+    const found = positions[here];
+    if (found) return found;
+  }
+  return positions.host!;
+}

@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import {
+  constants,
+  closeSync,
+  createReadStream,
+  fdatasync,
+  fsync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+
+const syncContent = promisify(fdatasync);
+const syncAll = promisify(fsync);
+let temporaries = 0;
+
+/** Replaces the file in one moment; once this returns, the new content survives a power cut. */
+export async function writeAtomic(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
+  await replaceFile(path, content, mode);
+  await syncFolder(dirname(path));
+}
+
+/** As `writeAtomic`, but after a power cut the old content may stand again. It never is a mixture. */
+export async function replaceFile(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${(temporaries += 1)}.tmp`);
+  try {
+    await writeDurably(temporary, 'w', content, mode);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Once this returns, the text stands at the file's end, and survives a power cut. */
+export async function appendDurably(path: string, text: string, mode = 0o600): Promise<void> {
+  await writeDurably(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, text, mode);
+}
+
+/** With all its parents; once this returns, they survive a power cut. */
+export async function makeFolder(path: string, mode = 0o700): Promise<void> {
+  const first = mkdirSync(path, { recursive: true, mode });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+}
+
+export async function syncFolder(folder: string): Promise<void> {
+  const descriptor = openSync(folder, 'r');
+  try {
+    await syncAll(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** undefined where there is no such file; throws where it is no JSON. */
+export async function readJson<T>(path: string): Promise<T | undefined> {
+  const text = await readText(path);
+  return text === undefined ? undefined : (JSON.parse(text) as T);
+}
+
+/** undefined where there is no such file. */
+export async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export async function sha256File(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  return hash.digest('hex');
+}
+
+/** sha256 over canonical JSON: the same for equal values, whatever the order of their keys. */
+export function hashOf(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex');
+}
+
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) => {
+    if (item === null || typeof item !== 'object' || Array.isArray(item)) return item;
+    return Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}
+
+async function writeDurably(
+  path: string,
+  flags: string | number,
+  content: string | Uint8Array,
+  mode: number,
+): Promise<void> {
+  const descriptor = openSync(path, flags, mode);
+  try {
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    for (let written = 0; written < bytes.length;) written += writeSync(descriptor, bytes, written);
+    await syncContent(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,50 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Names one process for ever: a pid alone comes back, after a reboot or once the numbers run out. */
+export interface ProcessIdentity {
+  bootId: string;
+  pid: number;
+  /** Clock ticks after boot: field 22 of /proc/<pid>/stat. */
+  startTime: string;
+}
+
+let boot: string | undefined;
+let own: ProcessIdentity | undefined;
+
+export function ownIdentity(): ProcessIdentity {
+  // After a fork of the whole program the pid would differ, so the cached one is compared.
+  if (own?.pid !== process.pid)
+    own = { bootId: bootId(), pid: process.pid, startTime: statOf(process.pid)?.startTime ?? '' };
+  return own;
+}
+
+/** Whether just this process still runs. A zombie does not: it can do nothing any more. */
+export function isAlive(identity: ProcessIdentity): boolean {
+  if (identity.bootId !== bootId()) return false;
+  const stat = statOf(identity.pid);
+  return stat !== undefined && stat.startTime === identity.startTime && !stat.dead;
+}
+
+/** Processes, zombies left out, whose group or session is that one. */
+export function membersOf(kind: 'group' | 'session', id: number): { pid: number; group: number }[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => ({ pid: Number(name), stat: statOf(Number(name)) }))
+    .flatMap(({ pid, stat }) => (stat && !stat.dead && stat[kind] === id ? [{ pid, group: stat.group }] : []));
+}
+
+export function bootId(): string {
+  return (boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+}
+
+function statOf(pid: number): { dead: boolean; group: number; session: number; startTime: string } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The second field is the program's name, which may hold blanks and parentheses.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const [state = 'X', , group, session] = fields;
+    return { dead: 'ZXx'.includes(state), group: Number(group), session: Number(session), startTime: fields[19] ?? '' };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import { unbuiltIn } from '../../../src/activities/checks/lookup.js';
+import { runChecks } from '../../../src/activities/checks/run-checks.js';
+import type { Check, CheckResult } from '../../../src/model.js';
+import { contextWith, serve } from './support.js';
+
+describe('the checks of a phase', () => {
+  it('all run and are reported in declared order, whatever becomes of each', async () => {
+    const url = await serve(
+      (request, response) => void response.writeHead(request.url === '/bad' ? 500 : 200).end('{}'),
+    );
+    const checks: Record<string, Check> = {
+      bad: { http: '/bad', withinMs: 300, must: 'warn' },
+      typo: { http: '/{verison}' },
+      login: { ask: 'Login works in {version}', role: 'administrator' },
+      good: { http: '/good' },
+      later: { tls: '{url}' },
+      half: { http: '/x', repeat: 60 },
+      none: {},
+      breaking: { http: '/good', when: { change: ['breaking'] } },
+      newer: { http: '/good', when: { version: '>=2.0.0' } },
+      env: { env: ['SHOP_KEY'] },
+    };
+    const told: CheckResult[] = [];
+    const positions = { 'verify.bad': 'systems/shop.yaml:88' };
+    const context = contextWith({
+      baseUrl: url,
+      variables: { SHOP_KEY: 'x' },
+      definition: { verify: checks, positions },
+      more: { change: 'compatible' },
+    });
+    const results = await runChecks(checks, context, (result) => told.push(result));
+    expect(results.map(({ name, outcome }) => `${name} ${outcome}`)).toEqual([
+      'bad fail',
+      'typo fail',
+      'login skip',
+      'good pass',
+      'later fail',
+      'half fail',
+      'none fail',
+      'breaking n/a',
+      'newer n/a',
+      'env pass',
+    ]);
+    const by = Object.fromEntries(results.map((result) => [result.name, result]));
+    expect(by.bad).toMatchObject({ must: 'warn', where: 'systems/shop.yaml:88', expected: 'GET /bad: 2xx' });
+    expect(by.typo?.seen).toMatch(/\{verison\} stands for nothing/);
+    expect(by.login).toMatchObject({
+      ask: { text: 'Login works in 1.4.2', role: 'administrator' },
+      must: 'must',
+      where: 'verify.login',
+    });
+    expect(by.later?.seen).toMatch(/^check kind tls cannot be run by this version of Slipway/);
+    expect(by.half?.seen).toMatch(/^option repeat of http checks cannot be run/);
+    expect(by.breaking?.seen).toBe('only for breaking changes; this one is compatible');
+    expect(by.newer?.seen).toBe('only for versions >=2.0.0; this one is 1.4.2');
+    expect(new Set(told)).toEqual(new Set(results));
+  });
+
+  it('run side by side where they only read', async () => {
+    let open = 0;
+    let most = 0;
+    const url = await serve((_, response) => {
+      most = Math.max(most, (open += 1));
+      // Nobody is answered before all are there.
+      const timer = setInterval(() => {
+        if (most < 50) return;
+        clearInterval(timer);
+        open -= 1;
+        response.end('{}');
+      }, 5);
+    });
+    const checks = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`c${i}`, { http: `/${i}` }]));
+    const results = await runChecks(checks, contextWith({ baseUrl: url }));
+    expect(results.every(({ outcome }) => outcome === 'pass')).toBe(true);
+    expect(most).toBe(50);
+  });
+
+  it('run one after the other, after all others, where they may change something or sign in', async () => {
+    const log: string[] = [];
+    const url = await serve((request, response) => {
+      log.push(`${request.method} ${request.url}`);
+      setTimeout(() => {
+        log.push(`answered ${request.url}`);
+        response.end('{}');
+      }, 30);
+    });
+    const checks: Record<string, Check> = {
+      first: { http: 'POST /1' },
+      second: { flow: [{ http: '/2' }] },
+      third: { command: ['true'], changes: true },
+      read: { http: '/0' },
+    };
+    expect((await runChecks(checks, contextWith({ baseUrl: url }))).map(({ outcome }) => outcome)).toEqual([
+      'pass',
+      'pass',
+      'pass',
+      'pass',
+    ]);
+    expect(log).toEqual(['GET /0', 'answered /0', 'POST /1', 'answered /1', 'GET /2', 'answered /2']);
+  });
+
+  it('leave out of a rehearsal what may change data', async () => {
+    const checks: Record<string, Check> = {
+      posts: { http: 'POST /x' },
+      flows: { flow: [{ http: 'POST /login' }] },
+      changes: { command: ['true'], changes: true },
+      reads: { command: ['true'] },
+    };
+    const results = await runChecks(checks, contextWith({ more: { rehearsal: { url: 'postgresql://copy' } } }));
+    expect(results.map(({ outcome }) => outcome)).toEqual(['n/a', 'n/a', 'n/a', 'pass']);
+    expect(results[0]?.seen).toContain('not done in a rehearsal');
+  });
+
+  it('all end when the run is cancelled', async () => {
+    const cancel = new AbortController();
+    const url = await serve(() => cancel.abort());
+    const checks: Record<string, Check> = {
+      a: { http: '/a', withinMs: 60_000 },
+      b: { flow: [{ http: '/b' }], withinMs: 60_000 },
+      c: { http: 'POST /c' },
+    };
+    const start = performance.now();
+    const results = await runChecks(checks, contextWith({ baseUrl: url, more: { signal: cancel.signal } }));
+    expect(results.map(({ outcome }) => outcome)).toEqual(['fail', 'fail', 'fail']);
+    expect(performance.now() - start).toBeLessThan(3000);
+  });
+
+  it('says for the plan what is not built', () => {
+    expect(unbuiltIn({ http: '/x', until: 200, hold: '1m' })).toEqual([
+      'option until of http checks',
+      'option hold of http checks',
+    ]);
+    expect(unbuiltIn({ command: ['x'], in: 'db', env: { A: 'b' } })).toEqual(['option in of command checks']);
+    expect(unbuiltIn({ metrics: '/metrics' })).toEqual(['check kind metrics']);
+    expect(unbuiltIn({ http: '/x', must: 'warn', withinMs: 1, when: {}, expect: 200 })).toEqual([]);
+  });
+});

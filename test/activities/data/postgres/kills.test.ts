@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Killed } from './killed.js';
+import { makeShop, type Shop } from './shop.js';
+
+const seed = Number(process.env.SLIPWAY_TEST_SEED ?? 20261121);
+const rounds = 16;
+
+describe(`a worker killed in the middle (seed ${seed})`, { timeout: 180_000 }, () => {
+  let shop: Shop;
+
+  beforeEach(async () => {
+    shop = await makeShop();
+    await shop.sql(`CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders SELECT generate_series(1, 1000)`);
+  });
+  afterEach(() => shop.close());
+
+  const rows = async () => (await shop.sql('SELECT count(*)::int AS n FROM orders'))[0]?.n;
+
+  /** True if it was killed before it had ended. */
+  const kill = async (
+    act: Killed['act'],
+    points: { at: number; delayMs: number | null },
+    argument?: Killed['argument'],
+  ): Promise<boolean> => {
+    const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('killed.ts', import.meta.url))], {
+      stdio: ['pipe', 'inherit', 'inherit'],
+    });
+    child.stdin.end(
+      JSON.stringify({ folder: shop.folder, env: `${shop.folder}/.env`, act, argument, ...points } satisfies Killed),
+    );
+    const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
+    return signal === 'SIGKILL';
+  };
+
+  it('in a standby copy: the next attempt makes it whole, and the live database lets everybody in', async () => {
+    const random = generator(seed);
+    let killed = 0;
+    for (let round = 0; round < rounds; round += 1) {
+      killed += Number(await kill('standby', points(random, 34)));
+      const record = await shop.store.standby(shop.context);
+      expect(await rows()).toBe(1000);
+      expect(await shop.store.has(shop.context, record)).toBe(true);
+      expect(await shop.databases()).toEqual([shop.name, record.copy].sort());
+      await shop.beside(`DROP DATABASE "${record.copy}"`);
+    }
+    expect(killed).toBeGreaterThanOrEqual(rounds / 2);
+  });
+
+  it('in a swap: the live name is the whole old or the whole new database, and the next attempt ends it', async () => {
+    const random = generator(seed + 1);
+    let killed = 0;
+    const between = new Set<unknown>();
+    for (let round = 0; round < rounds; round += 1) {
+      const record = await shop.store.standby(shop.context);
+      await shop.sql('INSERT INTO orders VALUES (7777)');
+      killed += Number(await kill('swapIn', points(random, 34), record));
+      const [{ oid } = {}] = await shop.beside(`SELECT oid::text FROM pg_database WHERE datname = '${shop.name}'`);
+      expect([record.live.oid, record.copyOid]).toContain(oid);
+      between.add(oid === record.copyOid ? 'new' : 'old');
+      await shop.store.swapIn(shop.context, record);
+      expect(await rows()).toBe(1000);
+      expect(await shop.databases()).toEqual([shop.name, record.replaced].sort());
+      expect(await shop.store.live(shop.context)).toMatchObject({ oid: record.copyOid });
+      await shop.beside(`DROP DATABASE "${record.replaced}"`);
+    }
+    expect(killed).toBeGreaterThanOrEqual(rounds / 2);
+    expect([...between].sort()).toEqual(['new', 'old']);
+  });
+
+  it('in a proof or a restore: the next attempt ends it, and no scratch is left', async () => {
+    const random = generator(seed + 2);
+    const backup = await shop.store.backup(shop.context, shop.folder);
+    let killed = 0;
+    for (let round = 0; round < rounds / 2; round += 1) {
+      const act = round % 2 === 0 ? 'prove' : 'restore';
+      killed += Number(await kill(act, points(random, 40), backup));
+      await shop.store.prove(shop.context, shop.folder, backup);
+      expect(await shop.databases()).toHaveLength(
+        act === 'prove' ? 1 : (await shop.databases()).filter((name) => !/__[pt]_/.test(name)).length,
+      );
+      const record = await shop.store.restore(shop.context, shop.folder, backup);
+      expect(await shop.databases()).toEqual([shop.name, record.copy].sort());
+      expect(await rows()).toBe(1000);
+      await shop.beside(`DROP DATABASE "${record.copy}"`);
+    }
+    expect(killed).toBeGreaterThanOrEqual(rounds / 4);
+  });
+});
+
+function points(random: () => number, last: number): { at: number; delayMs: number | null } {
+  return { at: 1 + Math.floor(random() * last), delayMs: random() < 0.4 ? null : Math.floor(random() * 30) };
+}
+
+/** mulberry32 */
+function generator(start: number): () => number {
+  let state = start;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}

@@ -1,0 +1,85 @@
+import { Client } from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CheckResult } from '../../../../src/model.js';
+import { makeShop, oddities, type Shop } from './shop.js';
+
+describe('the checks before a release', () => {
+  let shop: Shop;
+
+  beforeEach(async () => {
+    shop = await makeShop();
+    await shop.sql(oddities(shop.database.name));
+  });
+  afterEach(() => shop.close());
+
+  const failing = async (): Promise<Record<string, string>> => {
+    const results = await shop.store.preflight(shop.context);
+    expect(await shop.databases()).toEqual([shop.name]);
+    return Object.fromEntries(
+      results.filter(({ outcome }) => outcome === 'fail').map((result: CheckResult) => [result.name, result.seen]),
+    );
+  };
+
+  it('pass with three plain roles, and leave nothing behind', async () => {
+    expect(await failing()).toEqual({});
+    const results = await shop.store.preflight(shop.context);
+    expect(results.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['shop: rename', 'shop: carry over', 'shop: pg_dump', 'shop: room for the backup']),
+    );
+  });
+
+  it('find an admin without CREATEDB', async () => {
+    await shop.beside(`ALTER ROLE ${shop.database.name}_admin NOCREATEDB`);
+    expect(await failing()).toEqual({
+      'shop: create': expect.stringMatching(/permission denied to create database/) as string,
+    });
+  });
+
+  it('find an admin that is no member of the owner', async () => {
+    await shop.beside(`REVOKE ${shop.database.name}_owner FROM ${shop.database.name}_admin`);
+    expect(await failing()).toMatchObject({
+      'shop: owners': `${shop.database.name}_owner`,
+      'shop: create': expect.stringMatching(/must be member|must be able/) as string,
+    });
+  });
+
+  it('find an admin that may set not all that is set', async () => {
+    await shop.beside(`ALTER DATABASE ${shop.name} SET log_statement = 'all'`);
+    expect(await failing()).toEqual({
+      'shop: carry over': expect.stringMatching(/GRANT SET ON PARAMETER log_statement/) as string,
+    });
+  });
+
+  it('find a backup role that policies hide rows from', async () => {
+    await shop.beside(`ALTER ROLE ${shop.database.name}_backup NOBYPASSRLS`);
+    expect(await failing()).toEqual({ 'shop: row security': 'hides rows of public.leads' });
+    await expect(shop.store.backup(shop.context, shop.folder)).rejects.toThrow(/row-level security|row security/);
+  });
+
+  it('find what the backup role cannot read', async () => {
+    await shop.sql(`REVOKE SELECT ON LARGE OBJECT 424242 FROM ${shop.database.name}_backup`);
+    expect(await failing()).toEqual({ 'shop: backup role reads everything': 'none on large object 424242' });
+  });
+
+  it("name a superuser's session, and what only a superuser can restore", async () => {
+    const guest = new Client({ connectionString: shop.superuserUrl, application_name: 'report' });
+    await guest.connect();
+    try {
+      await guest.query('CREATE TABLE theirs (x int); CREATE EXTENSION IF NOT EXISTS pageinspect');
+      expect(await failing()).toEqual({
+        'shop: superuser sessions': expect.stringMatching(/postgres \(report, pid \d+\)/) as string,
+        'shop: owners': 'postgres',
+        'shop: what only a superuser restores': 'extension pageinspect',
+      });
+    } finally {
+      await guest.end();
+    }
+  });
+
+  it('name a login that fails, never its password', async () => {
+    await shop.beside(`ALTER ROLE ${shop.database.name}_backup NOLOGIN`);
+    const seen = await failing();
+    expect(Object.keys(seen)).toEqual(['shop: backup_url logs in']);
+    expect(seen['shop: backup_url logs in']).not.toContain(new URL(shop.ownerUrl).password);
+  });
+});

@@ -1,0 +1,196 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openPorts } from '../../../src/activities/runtime/listeners.js';
+import { runtime } from '../../../src/activities/runtime/lookup.js';
+import { definitionOf, stepContext } from '../step-context.js';
+import { gate, makeService, type Service } from './service.js';
+
+let service: Service;
+beforeEach(async () => void (service = await makeService()));
+afterEach(() => service.remove());
+
+const adapter = () => runtime(service.step().definition);
+const pid = () => readFileSync(join(service.directory, `pid.${service.port}`), 'utf8').trim();
+const failing = (type: string, text: string) => ({ type, message: expect.stringContaining(text) as string });
+
+describe('start', () => {
+  it('is proven by a listener younger than the step, and is done once', async () => {
+    expect(await adapter().start(service.step())).toMatchObject({
+      note: expect.stringContaining(`port ${service.port}: node (pid ${pid()})`) as string,
+    });
+    const first = pid();
+    const again = service.step();
+    await adapter().start(again);
+    expect([again.changes, pid()]).toEqual([[], first]);
+    expect(await adapter().runs(service.step())).toBe(true);
+  });
+
+  it('starts nothing when the port is taken, naming the holder', async () => {
+    await service.occupy(service.port);
+    const step = service.step();
+    await expect(adapter().start(step)).rejects.toMatchObject(failing('NotStarted', `(pid ${process.pid})`));
+    expect(step.changes).toEqual([]);
+  });
+
+  it('is not proven by an old process that answers on the port', async () => {
+    const old = await service.startOld();
+    const step = service.step({ start: ['touch', 'go'], timeoutMs: 10_000 });
+    await expect(adapter().start(step)).rejects.toMatchObject(
+      failing('NotStarted', `(pid ${old.pid}) began before this start`),
+    );
+  });
+
+  it('is not proven by a parent whose workers crash again and again', async () => {
+    const step = service.step({ start: ['sh', 'start-crashing.sh', `${service.port}`], timeoutMs: 2_000 });
+    await expect(adapter().start(step)).rejects.toMatchObject(failing('NotStarted', 'come and go'));
+  });
+
+  it('fails with the last lines of a command after which nothing listens', async () => {
+    const step = service.step({ start: ['sh', '-c', 'echo no licence; exit 0'], timeoutMs: 300 });
+    await expect(adapter().start(step)).rejects.toMatchObject(failing('NotStarted', 'no licence'));
+  });
+
+  it('fails when one of its ports stays closed', async () => {
+    const step = service.step({ ports: [service.port, service.publicPort], timeoutMs: 700 });
+    await expect(adapter().start(step)).rejects.toMatchObject(
+      failing('NotStarted', `nothing listens on port ${service.publicPort}`),
+    );
+  });
+
+  it('clears what an earlier try left half-started, and nothing that is not the service', async () => {
+    const ports = [service.port, service.publicPort];
+    await expect(adapter().start(service.step({ ports, timeoutMs: 700 }))).rejects.toMatchObject({
+      type: 'NotStarted',
+    });
+    const half = pid();
+    const retry = service.step({}, { at: { try: 2 } });
+    await adapter().start(retry);
+    expect(retry.changes).toEqual(['stop-before-retry', 'start']);
+    expect(pid()).not.toBe(half);
+  });
+
+  it('gives its command variables with references filled in, which no output shows', async () => {
+    const path = join(service.directory, 'env');
+    writeFileSync(path, 'API_TOKEN=hunter2hunter2\n');
+    const { definition, folder } = service.step({ env: { GREETING: 'it is $API_TOKEN' } });
+    const step = stepContext({ definition, folder, home: folder, env: path, at: { step: 'start' } });
+    await adapter().start(step);
+    expect(step.lines).toContain('it is [redacted]');
+    expect(adapter().commands(definition).start).toEqual([`GREETING="it is $API_TOKEN" sh start.sh ${service.port}`]);
+  });
+});
+
+describe('stop', () => {
+  it('is proven by closed ports, and is fine when nothing runs', async () => {
+    await adapter().start(service.step());
+    await adapter().stop(service.step({}, { at: { step: 'stop' } }));
+    expect(await openPorts([service.port])).toEqual([]);
+    expect(await adapter().runs(service.step())).toBe(false);
+    await adapter().stop(service.step({ stop: ['false'] }, { at: { step: 'stop', try: 2 } }));
+    await adapter().stop(service.step({ stop: ['scripts/stop.sh'] }, { at: { step: 'stop', try: 3 } }));
+  });
+
+  it('fails naming who still listens, whatever its command said', async () => {
+    await adapter().start(service.step());
+    const step = service.step({ stop: ['true'], timeoutMs: 300 }, { at: { step: 'stop' } });
+    await expect(adapter().stop(step)).rejects.toMatchObject(
+      failing('NotStopped', `port ${service.port}: node (pid ${pid()})`),
+    );
+  });
+
+  it('fails when its command fails while something runs', async () => {
+    await adapter().start(service.step());
+    const step = service.step({ stop: ['false'] }, { at: { step: 'stop' } });
+    await expect(adapter().stop(step)).rejects.toMatchObject({ type: 'CommandFailed' });
+  });
+});
+
+describe('a system that starts closed', () => {
+  const closedStep = (at: Parameters<Service['step']>[1] = {}, processes: Parameters<Service['step']>[0] = {}) => {
+    const open = {
+      open: gate.open(service.publicPort),
+      close: gate.close(service.publicPort),
+      closed_url: `http://127.0.0.1:${service.port}`,
+    };
+    return service.step(processes, { open, url: `http://localhost:${service.publicPort}`, ...at });
+  };
+
+  it('is opened and closed, proven by the public port', async () => {
+    await adapter().start(closedStep());
+    expect(await openPorts([service.publicPort])).toEqual([]);
+    await adapter().open(closedStep({ at: { step: 'open' } }));
+    expect(await openPorts([service.publicPort])).toEqual([service.publicPort]);
+    await adapter().close(closedStep({ at: { step: 'open', undo: true } }));
+    expect(await openPorts([service.publicPort])).toEqual([]);
+  });
+
+  it('is not stopped while the public port is open', async () => {
+    await adapter().start(closedStep());
+    await adapter().open(closedStep({ at: { step: 'open' } }));
+    const step = closedStep({ at: { step: 'stop' } }, { timeoutMs: 300 });
+    await expect(adapter().stop(step)).rejects.toMatchObject(failing('NotStopped', `port ${service.publicPort}: node`));
+  });
+
+  it('fails to open or close when the port says so', async () => {
+    const mute = { open: ['true'], close: ['true'], closed_url: `http://127.0.0.1:${service.port}` };
+    const url = `http://127.0.0.1:${service.publicPort}`;
+    const step = (name: 'open' | 'watch') => service.step({ timeoutMs: 200 }, { open: mute, url, at: { step: name } });
+    await expect(adapter().open(step('open'))).rejects.toMatchObject({ type: 'NotStarted' });
+    await service.occupy(service.publicPort);
+    await expect(adapter().close(step('watch'))).rejects.toMatchObject({ type: 'NotStopped' });
+  });
+
+  it('says that a port on another host proves nothing', async () => {
+    const open = { open: ['true'], close: ['true'], closed_url: `http://127.0.0.1:${service.port}` };
+    const result = await adapter().open(service.step({}, { open, url: 'https://shop.example.com' }));
+    expect(result.note).toContain('shop.example.com is not this host');
+  });
+
+  it('is open since start where the definition says so', async () => {
+    expect(await adapter().open(service.step())).toEqual({ note: 'open since start' });
+  });
+});
+
+describe('preflight', () => {
+  const outcomes = async (processes: Parameters<Service['step']>[0]) => {
+    const results = await adapter().preflight(service.step(processes));
+    return Object.fromEntries(results.map(({ name, outcome, seen }) => [name, `${outcome}: ${seen}`]));
+  };
+
+  it('finds programs that are missing, except those that the first version brings', async () => {
+    const results = await outcomes({ start: ['scripts/start.sh'], stop: ['no-such-program'] });
+    expect(results['start-command']).toContain('pass: not there yet');
+    expect(results['stop-command']).toContain('fail: not found');
+  });
+
+  it('shows who holds the ports', async () => {
+    expect((await outcomes({})).ports).toBe('pass: nothing listens');
+    await service.occupy(service.port);
+    expect((await outcomes({})).ports).toContain(`(pid ${process.pid})`);
+  });
+});
+
+it('gives lines that stop and start it from a shell alone', async () => {
+  const byHand = adapter().byHand(service.step({ env: { GREETING: `it's "$HOME" for $5` } }));
+  const run = (lines: string[]) =>
+    execFileSync('sh', ['-eu'], {
+      input: lines.join('\n'),
+      encoding: 'utf8',
+      cwd: '/',
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+  expect(run(byHand.start)).toContain(`it's "${process.env.HOME}" for $5`);
+  await expect.poll(() => openPorts([service.port])).toEqual([service.port]);
+  run(byHand.stop);
+  await expect.poll(() => openPorts([service.port])).toEqual([]);
+});
+
+it('refuses a runtime that is not built, naming where it stands', () => {
+  const compose = definitionOf('/srv', {
+    runtime: { compose: {}, open: 'at_start' },
+    positions: { 'runtime.compose': 'systems/shop.yaml:7' },
+  });
+  expect(() => runtime(compose)).toThrow(/systems\/shop.yaml:7: runtime compose is not built/);
+});

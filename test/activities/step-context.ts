@@ -1,0 +1,111 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CommandRequest, StepContext } from '../../src/activities/context.js';
+import { fail } from '../../src/errors.js';
+import { runAttached, runDetached, type CommandResult, type CommandSpec } from '../../src/lib/command.js';
+import { EnvFile } from '../../src/lib/env-file.js';
+import { findTools } from '../../src/lib/tools.js';
+import type { At, Definition, Release, Run } from '../../src/model.js';
+
+export interface TestStep extends StepContext {
+  /** Names of the changing commands that ran, in order; an adopted one is not there again. */
+  readonly changes: string[];
+  /** What was shown to people. */
+  readonly lines: string[];
+}
+
+interface Options {
+  definition: Definition;
+  /** The run's folder. */
+  folder: string;
+  home: string;
+  /** Path of an env file. */
+  env?: string;
+  at?: Partial<At>;
+  previous?: Release | null;
+}
+
+/** What a host lends to a step, over real commands: changing ones are adopted by step, direction, try and name. */
+export function stepContext({ definition, folder, home, env: path, at, previous = null }: Options): TestStep {
+  mkdirSync(folder, { recursive: true });
+  const env = EnvFile.read(path);
+  const here: At = { step: 'switch', undo: false, try: 1, ...at };
+  const [changes, lines]: [string[], string[]] = [[], []];
+  const onLine = (line: string) => void lines.push(line);
+  const specOf = (request: CommandRequest): CommandSpec => ({
+    argv: request.argv,
+    cwd: request.cwd ?? definition.directory,
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env.child(), ...request.env },
+    deadlineMs: request.deadlineMs ?? 600_000,
+    redactor: env.redactor,
+    ...(request.input === undefined ? {} : { input: request.input }),
+  });
+  return {
+    run: runOf(definition, previous),
+    at: here,
+    definition,
+    folder,
+    home,
+    env,
+    tools: findTools(),
+    cancelled: new AbortController().signal,
+    staged: (release) => join(folder, 'code', release.sha),
+    folderOf: (run) => join(home, 'runs', run),
+    progress: onLine,
+    read: async (request) => judge(request, await runAttached(specOf(request), { onLine })),
+    change: async (name, request) => {
+      const place = join(folder, 'commands', `${here.undo ? 'undo-' : ''}${here.step}-${here.try}-${name}`);
+      const result = await runDetached(place, specOf(request), { onLine });
+      if (!result.adopted) changes.push(name);
+      return judge(request, result);
+    },
+    record: async () => undefined,
+    changes,
+    lines,
+  };
+}
+
+/** A definition with what every environment must have, and the given parts. */
+export function definitionOf(directory: string, parts: Partial<Definition> = {}): Definition {
+  return {
+    system: 'shop',
+    environment: 'shop/test',
+    host: 'localhost',
+    directory,
+    url: 'https://shop.example.com',
+    source: { git: {} },
+    runtime: { processes: { start: ['true'], stop: ['true'], ports: [], env: {}, timeoutMs: 5_000 }, open: 'at_start' },
+    databases: {},
+    backup: {},
+    preflight: {},
+    verify: {},
+    gates: {},
+    watchMs: 0,
+    on_failure: 'ask',
+    rollback: { prefer: 'restore', restore: 'ask' },
+    positions: {},
+    ...parts,
+  };
+}
+
+function runOf({ environment }: Definition, previous: Release | null): Run {
+  const version: Release = { version: '2.0.0', sha: '0'.repeat(40) };
+  return {
+    id: '20260105T120000Z-abc123',
+    kind: 'deploy',
+    environment,
+    version,
+    previous,
+    change: 'none',
+    plan: '',
+    skipped: {},
+  };
+}
+
+function judge(request: CommandRequest, result: CommandResult): CommandResult {
+  const command = result.argv.join(' ');
+  if (result.timedOut) throw fail('Timeout', `${command} was ended at its deadline`);
+  if ((request.ok ?? [0]).includes(result.exitCode ?? -1)) return result;
+  const last = result.tail.trim().split('\n').slice(-3).join(' / ');
+  throw fail('CommandFailed', `${command} ended with exit code ${result.exitCode}: ${last}`, { tail: result.tail });
+}

@@ -1,0 +1,211 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { listEnvironments, loadDefinition, validateFile } from '../../src/definition/load.js';
+import { edited, inSystems, shop } from './fixture.js';
+
+const load = (text: string, environment = 'shop/production') =>
+  inSystems({ 'shop.yaml': text }, (dir) => loadDefinition(dir, environment));
+const overridden = (overrides: string, all = '') =>
+  load(
+    edited(
+      shop,
+      'source:',
+      `  staging:\n    host: other\n    directory: /srv/shop\n    url: https://s.example.com\n${overrides}\nsource:`,
+    ) + all,
+    'shop/staging',
+  );
+
+describe('loadDefinition', () => {
+  it('fills in what is not said', async () => {
+    const definition = await load(shop);
+    expect(definition).toMatchObject({
+      system: 'shop',
+      environment: 'shop/production',
+      databases: {
+        main: { postgres: { url: '$DATABASE_URL', backup_url: '$DATABASE_URL', admin_url: '$DATABASE_URL' } },
+      },
+      runtime: { processes: { env: {}, timeoutMs: 120_000 }, open: 'at_start' },
+      backup: {},
+      preflight: {},
+      gates: { go: { roles: ['ops'], on_deadline: 'reject', four_eyes: false } },
+      watchMs: 0,
+      on_failure: 'ask',
+      rollback: { prefer: 'restore', restore: 'ask' },
+    });
+    expect(definition).not.toHaveProperty('database');
+    expect(definition).not.toHaveProperty('watch');
+  });
+
+  it('makes short forms long and durations milliseconds', async () => {
+    const text =
+      edited(
+        edited(shop, 'go: { roles: [ops] }', 'go: { deadline: 48h }\n  rollback: none'),
+        'expect: 200 }',
+        'expect: 200, level: warn, within: 90s }',
+      ) + 'watch: 1h30m\n';
+    const definition = await load(text);
+    expect(definition.verify.health).toEqual({
+      http: '/health',
+      expect: { status: 200 },
+      must: 'warn',
+      withinMs: 90_000,
+    });
+    expect(definition.gates).toEqual({ go: { deadlineMs: 172_800_000, on_deadline: 'reject', four_eyes: false } });
+    expect(definition.watchMs).toBe(5_400_000);
+  });
+
+  it('keeps several databases by their names, each with its own place', async () => {
+    const several =
+      'database:\n  main: { postgres: { url: $DATABASE_URL, admin_url: $ADMIN_URL } }\n  audit: { sqlite: { file: audit.db } }';
+    const text = edited(
+      edited(shop, 'database:\n  postgres: { url: $DATABASE_URL }', several),
+      'sequelize: {}',
+      'sequelize: { database: main }',
+    );
+    const definition = await load(text);
+    expect(definition.databases).toEqual({
+      main: { postgres: { url: '$DATABASE_URL', backup_url: '$DATABASE_URL', admin_url: '$ADMIN_URL' } },
+      audit: { sqlite: { file: 'audit.db' } },
+    });
+    expect(definition.positions['databases.audit']).toBe('systems/shop.yaml:18');
+  });
+
+  it('lays an environment over the file: maps merge, the rest replaces, `none` removes', async () => {
+    const definition = await overridden(
+      `    runtime: { processes: { ports: [9090, 9091] } }
+    verify: { health: { expect: { status: 204 } }, own: { ask: Looks right } }
+    gates: { go: none, sign-off: none }
+    preflight: { gone: none }
+    window: none`,
+      'window: { opens: sat 20:00, for: 3h }\npreflight: { gone: { ask: Gone }, kept: { ask: Kept } }\n',
+    );
+    expect(definition.runtime.processes).toMatchObject({ start: ['bin/start'], ports: [9090, 9091] });
+    expect(definition.verify).toEqual({
+      health: { http: '/health', expect: { status: 204 } },
+      own: { ask: 'Looks right' },
+    });
+    expect(definition.gates).toEqual({});
+    expect(Object.keys(definition.preflight)).toEqual(['kept']);
+    expect(definition.window).toBeUndefined();
+    expect(definition.positions['verify.own']).toBe('systems/shop.yaml:13');
+    expect(definition.positions['preflight.kept']).toBe('systems/shop.yaml:34');
+  });
+
+  it('tells an error of an override at its own line, with its own path', async () => {
+    await expect(overridden('    watch: soon')).rejects.toMatchObject({
+      type: 'BadDefinition',
+      message:
+        'systems/shop.yaml:12:12 environments.staging.watch: expected a duration such as 90s, 15m, 2h or 7d, got `soon`',
+    });
+  });
+
+  it('does not let one environment fail for the errors of another', async () => {
+    const text = edited(shop, 'source:', '  staging: { host: other }\nsource:');
+    await expect(load(text)).resolves.toMatchObject({ host: 'localhost' });
+  });
+
+  it.each([
+    ['shop/prod', 'shop/prod in DIR: did you mean shop/production? known: shop/production'],
+    ['shpo/production', 'shpo/production in DIR: did you mean shop/production? known: shop/production'],
+    ['other/else', 'other/else in DIR: known: shop/production'],
+    ['../shop/production', '../shop/production in DIR: did you mean shop/production? known: shop/production'],
+  ])('names the known environments for %s', async (environment, message) => {
+    await inSystems({ 'shop.yaml': shop }, async (dir) => {
+      const expected = { type: 'Usage', message: `no environment ${message.replace('DIR', dir)}` };
+      await expect(loadDefinition(dir, environment)).rejects.toMatchObject(expected);
+    });
+  });
+});
+
+describe('listEnvironments', () => {
+  it('lists every environment with its host, and says what cannot be read', async () => {
+    await inSystems({ 'shop.yaml': shop, 'broken.yaml': 'system: [', 'old.yml': shop }, async (dir) => {
+      const { environments, errors } = await listEnvironments(dir);
+      expect(environments).toEqual({ 'shop/production': { file: join(dir, 'shop.yaml'), host: 'localhost' } });
+      expect(errors).toEqual([
+        'systems/old.yml: expected the ending .yaml, got .yml',
+        expect.stringMatching(/^systems\/broken\.yaml:1:10: expected YAML, got /),
+      ]);
+    });
+  });
+
+  it('says what to name where there is no such folder', async () => {
+    const { errors } = await listEnvironments('/nowhere/systems');
+    expect(errors).toEqual(['no folder /nowhere/systems: name the one that holds the definitions with --systems DIR']);
+  });
+});
+
+describe('validateFile', () => {
+  const second = edited(edited(shop, 'system: shop', 'system: cafe'), 'directory: /srv/shop', 'directory: /srv/cafe');
+
+  it('refuses two environments of one host that claim the same port', async () => {
+    await inSystems({ 'shop.yaml': shop, 'cafe.yaml': second }, async (dir) => {
+      const { errors } = await validateFile(join(dir, 'cafe.yaml'));
+      expect(errors).toEqual([
+        'systems/cafe.yaml:14:1 cafe/production: expected a port 8080 of its own on host localhost, got that of shop/production (systems/shop.yaml:14)',
+      ]);
+    });
+  });
+
+  it('lets them have the same on different hosts', async () => {
+    await inSystems(
+      { 'shop.yaml': shop, 'cafe.yaml': edited(second, 'host: localhost', 'host: other') },
+      async (dir) => {
+        expect((await validateFile(join(dir, 'cafe.yaml'))).errors).toEqual([]);
+      },
+    );
+  });
+
+  it.each([
+    ['directory', '    directory: /srv/shop\n    env_file: .env.two\n', 'directory /srv/shop'],
+    ['database', '    directory: /srv/two\n    env_file: /srv/shop/.env\n', 'database $DATABASE_URL of /srv/shop/.env'],
+  ])('refuses one %s for two environments of a file', async (_, keys, what) => {
+    const two = `  two:\n    host: localhost\n${keys}    url: http://localhost:8081\n    runtime: { processes: { ports: [8081] } }\n`;
+    await inSystems({ 'shop.yaml': edited(shop, 'source:', `${two}source:`) }, async (dir) => {
+      const { errors } = await validateFile(join(dir, 'shop.yaml'));
+      expect(errors).toHaveLength(1);
+      expect(errors[0]).toContain(
+        `shop/two: expected a ${what} of its own on host localhost, got that of shop/production`,
+      );
+    });
+  });
+
+  it('refuses one compose project for two folders of the same name', async () => {
+    const compose = edited(shop, /processes:[\s\S]*?\[8080\]/.exec(shop)![0], 'compose: {}');
+    const other = edited(edited(compose, 'system: shop', 'system: cafe'), '/srv/shop', '/opt/Shop');
+    await inSystems({ 'shop.yaml': compose, 'cafe.yaml': other }, async (dir) => {
+      const { errors } = await validateFile(join(dir, 'cafe.yaml'));
+      expect(errors).toEqual([expect.stringContaining('expected a compose project shop of its own')]);
+    });
+  });
+
+  it('warns of a production without a second place for backups, and of gates that nobody can answer', async () => {
+    await inSystems(
+      { 'shop.yaml': shop, '../people.yaml': 'ann: { name: Ann Lee, roles: [developer] }\n' },
+      async (dir) => {
+        expect((await validateFile(join(dir, 'shop.yaml'))).warnings).toEqual([
+          'systems/shop.yaml:3:3 environments.production: backup.copy_to is not set, so a lost disk takes all backups with it',
+          'systems/shop.yaml:23:9 gates.go.roles: nobody in people.yaml has the role ops, so nobody can answer the gate',
+        ]);
+      },
+    );
+  });
+
+  it('has no warning where both are there', async () => {
+    const people = 'ann: { name: Ann Lee, roles: [developer, ops] }\n';
+    await inSystems(
+      { 'shop.yaml': `${shop}backup: { copy_to: /mnt/copies }\n`, '../people.yaml': people },
+      async (dir) => {
+        expect(await validateFile(join(dir, 'shop.yaml'))).toEqual({
+          environments: ['shop/production'],
+          errors: [],
+          warnings: [],
+        });
+      },
+    );
+  });
+
+  it('says what to name where there is no such file', async () => {
+    await expect(validateFile('systems/nothing.yaml')).rejects.toMatchObject({ type: 'Usage' });
+  });
+});

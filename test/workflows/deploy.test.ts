@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import { fail } from '../../src/errors.js';
+import type { Call } from '../../src/model.js';
+import { ending, gate, until, withBench } from './harness.js';
+
+const forward = ['preflight', 'fetch', 'backup', 'rehearse', 'stop', 'standby', 'switch', 'migrate', 'start', 'verify', 'open', 'record'];
+const failing = (step: string) => async (call: Call) => {
+  if (call.at.step === step && !call.at.undo) throw fail('CommandFailed', `${step} broke`);
+  return {};
+};
+
+describe('deploy', () => {
+  it('goes through its steps in the order of the runbook', async () => {
+    await withBench({}, async ({ start, log }) => {
+      const report = await ending(await start('deploy', { version: '2.0.0' }));
+      expect(report).toMatchObject({ outcome: 'deployed', failed: false, current: '2.0.0' });
+      expect(log.filter((one) => one !== 'backup' && one !== 'fetch')).toEqual(forward.filter((one) => one !== 'backup' && one !== 'fetch'));
+      expect(log.slice(1, 3).sort()).toEqual(['backup', 'fetch']);
+    });
+  });
+
+  it('stays within 110 history events when all goes well', async () => {
+    await withBench({}, async ({ start }) => {
+      const handle = await start('deploy', { version: '2.0.0' });
+      await handle.result();
+      expect((await handle.describe()).historyLength).toBeLessThanOrEqual(110);
+    });
+  });
+
+  it('says no-go when a check before the first change fails, and changes nothing', async () => {
+    const result = { name: 'disk', outcome: 'fail' as const, must: 'must' as const, expected: '1 GB', seen: '3 MB', where: 'unasked', tookMs: 1 };
+    await withBench({ fakes: { check: async (call) => ({ phase: call.at.step, results: [result] }) } }, async ({ start, log }) => {
+      const report = await ending(await start('deploy', { version: '2.0.0' }));
+      expect(report).toMatchObject({ outcome: 'no-go', failed: true });
+      expect(report.reason).toContain('disk (unasked): expected 1 GB, seen 3 MB');
+      expect(log).toEqual(['preflight', 'record']);
+    });
+  });
+
+  it('ends unchanged when the backup fails, and lets its sibling end first', async () => {
+    let fetched = false;
+    const fakes = { backup: failing('backup'), fetch: async () => { await new Promise((wake) => setTimeout(wake, 100)); fetched = true; return {}; } };
+    await withBench({ fakes }, async ({ start, log }) => {
+      expect(await ending(await start('deploy', { version: '2.0.0' }))).toMatchObject({ outcome: 'failed-unchanged', failed: true });
+      expect(fetched).toBe(true);
+      expect(log).not.toContain('stop');
+    });
+  });
+
+  it('undoes in reverse, verifies the version before, and lets its users in again', async () => {
+    await withBench({ fakes: { start: failing('start') } }, async ({ start, log }) => {
+      const report = await ending(await start('deploy', { version: '2.0.0' }));
+      expect(report).toMatchObject({ outcome: 'rolled-back', failed: true, reason: 'start: start broke' });
+      expect(log.slice(log.indexOf('start') + 1)).toEqual(['undo start stop', 'undo migrate choose', 'undo migrate putBack', 'undo switch', 'undo stop start', 'verify', 'reopen', 'record']);
+    });
+  });
+
+  it('switches to no older code while the data is not put back, and stays stopped when people say so', async () => {
+    const broken = async () => { throw fail('DataRefused', 'another database'); };
+    await withBench({ fakes: { start: failing('start'), putBack: broken } }, async ({ start, log, environment }) => {
+      const handle = await start('deploy', { version: '2.0.0' });
+      const status = await until(handle, ({ questions }) => questions.length > 0);
+      expect(status).toMatchObject({ state: 'waiting', environment, questions: [{ name: 'migrate', answers: ['retry', 'skip', 'stop'], text: 'another database' }] });
+      await handle.signal('answer', { to: 'migrate', answer: 'stop', by: 'ann', plan: status.questions[0]?.plan });
+      expect(await ending(handle)).toMatchObject({ outcome: 'stopped' });
+      expect(log).not.toContain('undo switch');
+      expect(log).not.toContain('undo stop start');
+    });
+  });
+
+  it('tries a failed undo again when a person says so', async () => {
+    let tries = 0;
+    const putBack = async () => { tries += 1; if (tries === 1) throw fail('Unreachable', 'no database'); return {}; };
+    await withBench({ fakes: { start: failing('start'), putBack } }, async ({ start }) => {
+      const handle = await start('deploy', { version: '2.0.0' });
+      const { questions } = await until(handle, (status) => status.questions.length > 0);
+      await handle.signal('answer', { to: 'migrate', answer: 'retry', by: 'ann', plan: questions[0]?.plan });
+      expect(await ending(handle)).toMatchObject({ outcome: 'rolled-back' });
+      expect(tries).toBe(2);
+    });
+  });
+
+  it.each([['retry', 'deployed'], ['rollback', 'rolled-back'], ['stop', 'stopped']])('asks after a failure where the policy is to ask: %s ends %s', async (answer, outcome) => {
+    let broke = false;
+    const migrate = async () => { if (!broke) { broke = true; throw fail('MigrationFailed', 'column exists'); } return {}; };
+    await withBench({ outline: { on_failure: 'ask' }, fakes: { migrate } }, async ({ start }) => {
+      const handle = await start('deploy', { version: '2.0.0' });
+      const { questions } = await until(handle, (status) => status.questions.length > 0);
+      expect(questions[0]).toMatchObject({ name: 'migrate', is: 'failure', answers: ['retry', 'rollback', 'stop'] });
+      await handle.signal('answer', { to: 'migrate', answer, by: 'ann', plan: questions[0]?.plan });
+      expect((await ending(handle)).outcome).toBe(outcome);
+    });
+  });
+
+  it('always asks after an unknown outcome, whatever the policy', async () => {
+    const migrate = async () => { throw fail('OutcomeUnknown', 'nobody can tell'); };
+    await withBench({ fakes: { migrate } }, async ({ start }) => {
+      const handle = await start('deploy', { version: '2.0.0' });
+      const { questions } = await until(handle, (status) => status.questions.length > 0);
+      await handle.signal('answer', { to: 'migrate', answer: 'rollback', by: 'ann', plan: questions[0]?.plan });
+      expect((await ending(handle)).outcome).toBe('rolled-back');
+    });
+  });
+
+  it('is taken back by the rollback signal, and has then reached what was asked', async () => {
+    await withBench({ outline: { gates: { 'sign-off': gate() } } }, async ({ start, log }) => {
+      const handle = await start('deploy', { version: '2.0.0' });
+      await until(handle, ({ questions }) => questions[0]?.name === 'sign-off');
+      await handle.signal('rollback', { by: 'ann', reason: 'customers see errors' });
+      expect(await ending(handle)).toMatchObject({ outcome: 'rolled-back', failed: false, reason: 'ann asked to take it back: customers see errors' });
+      expect(log).toContain('undo open close');
+    });
+  });
+
+  it('undoes and verifies when cancelled after its first change, and changes nothing when cancelled before', async () => {
+    await withBench({ outline: { gates: { go: gate(), 'sign-off': gate() } } }, async ({ start, log }) => {
+      const early = await start('deploy', { version: '2.0.0' });
+      await until(early, ({ questions }) => questions[0]?.name === 'go');
+      await early.cancel();
+      expect(await ending(early)).toMatchObject({ outcome: 'failed-unchanged', reason: 'cancelled' });
+      const late = await start('deploy', { version: '2.0.0' });
+      const { questions } = await until(late, (status) => status.questions[0]?.name === 'go');
+      await late.signal('approve', { gate: 'go', by: 'ann', plan: questions[0]?.plan });
+      await until(late, (status) => status.questions[0]?.name === 'sign-off');
+      await late.cancel();
+      expect(await ending(late)).toMatchObject({ outcome: 'rolled-back', failed: true });
+      expect(log).toContain('undo stop start');
+    });
+  });
+
+  it('asks a person, whom no cancel answers, before data is lost', async () => {
+    const choice = { decision: 'put-back' as const, reason: 'the data of noon', loss: { 'main.public.orders': 3 }, drops: [], asks: true, hash: 'loss-3' };
+    await withBench({ fakes: { start: failing('start'), choose: async () => choice } }, async ({ start, log }) => {
+      const handle = await start('deploy', { version: '2.0.0' });
+      const { questions } = await until(handle, (status) => status.questions.length > 0);
+      expect(questions[0]).toMatchObject({ name: 'rollback', is: 'gate', detail: ['put-back: the data of noon', 'main.public.orders: 3 rows would be lost'] });
+      await handle.cancel();
+      expect(log).not.toContain('undo migrate putBack');
+      await handle.signal('approve', { gate: 'rollback', by: 'ann', plan: questions[0]?.plan });
+      expect((await ending(handle)).outcome).toBe('rolled-back');
+      expect(log).toContain('undo migrate putBack');
+    });
+  });
+
+  it('ends unverified when the version before fails its own checks and a person passes over them', async () => {
+    const bad = { name: 'health', outcome: 'fail' as const, must: 'must' as const, expected: '200', seen: '503', where: 'x.yaml:3', tookMs: 1 };
+    const check = async (call: Call) => ({ phase: call.at.step, results: call.at.step === 'verify' ? [bad] : [] });
+    await withBench({ fakes: { check } }, async ({ start, log }) => {
+      const handle = await start('deploy', { version: '2.0.0' });
+      const { questions } = await until(handle, (status) => status.questions.length > 0);
+      expect(questions[0]).toMatchObject({ name: 'verify', answers: ['retry', 'skip', 'stop'] });
+      await handle.signal('answer', { to: 'verify', answer: 'skip', by: 'ann', note: 'known', plan: questions[0]?.plan });
+      expect((await ending(handle)).outcome).toBe('rolled-back-unverified');
+      expect(log).toContain('reopen');
+    });
+  });
+
+  it('refuses a fenced step, undoes nothing, and says so', async () => {
+    const stop = async () => { throw fail('Fenced', 'held by run-0'); };
+    await withBench({ fakes: { stop } }, async ({ start, log }) => {
+      const report = await ending(await start('deploy', { version: '2.0.0' }));
+      expect(report).toMatchObject({ outcome: 'stopped', problem: 'Fenced' });
+      expect(log.filter((one) => one.startsWith('undo'))).toEqual([]);
+    });
+  });
+});
