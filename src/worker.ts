@@ -95,7 +95,8 @@ let installed = false;
 function installRuntime(): void {
   if (installed) return;
   installed = true;
-  const level = process.env.SLIPWAY_LOG === 'debug' ? 'DEBUG' : 'WARN';
+  // What a release comes to is told by status, evidence and history: a failed step is no fault of the worker.
+  const level = process.env.SLIPWAY_LOG === 'debug' ? 'DEBUG' : 'ERROR';
   const logger = new DefaultLogger(level, ({ level: at, message, meta }) => process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), level: at, message, ...meta })}\n`));
   Runtime.install({ logger, shutdownSignals: [] });
 }

@@ -148,11 +148,10 @@ async function refuseGrown(context: Step, choice: Choice): Promise<void> {
   if (again.hash !== choice.hash && again.asks) throw fail('DataRefused', `what would be lost has changed since it was shown: ${JSON.stringify(again.loss)}; retry to see it`);
 }
 
+/** In the live checkout, which at this moment still holds the code that knows the newer revisions. */
 async function undo(context: Step, point: Point): Promise<void> {
   const tool = migrationTool(context.definition);
-  if (!tool) return;
-  const code = context.run.kind === 'rollback' && context.run.previous ? context.staged(context.run.previous) : context.staged(context.run.version);
-  await tool.downgradeTo(context, code, point.revisions[tool.database(context.definition)] ?? []);
+  await tool?.downgradeTo(context, context.definition.directory, point.revisions[tool.database(context.definition)] ?? []);
 }
 
 function decided(choice: Omit<Choice, 'hash'>): Choice {

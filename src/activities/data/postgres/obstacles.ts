@@ -81,10 +81,15 @@ const hindrances: [name: string, expected: string, sql: string][] = [
   [
     'owners',
     'the admin role is a member of every role that owns something, since a restore gives it back',
-    `SELECT DISTINCT quote_ident(pg_get_userbyid(s.refobjid)) AS what FROM pg_shdepend s
-      WHERE s.deptype = 'o' AND s.refclassid = 'pg_authid'::regclass AND s.dbid = (SELECT oid FROM pg_database WHERE ${mine})
-        AND NOT pg_has_role(s.refobjid, 'USAGE') AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = s.classid AND e.objid = s.objid AND e.deptype = 'e')
-        AND s.classid <> 'pg_extension'::regclass`,
+    `SELECT DISTINCT quote_ident(pg_get_userbyid(owner)) AS what FROM (
+        SELECT 'pg_class'::regclass AS catalog, oid, relowner AS owner FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+        UNION ALL SELECT 'pg_proc'::regclass, oid, proowner FROM pg_proc UNION ALL SELECT 'pg_type'::regclass, oid, typowner FROM pg_type WHERE typcategory <> 'A' AND typrelid = 0
+        UNION ALL SELECT 'pg_namespace'::regclass, oid, nspowner FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)'
+        UNION ALL SELECT 'pg_largeobject'::regclass, oid, lomowner FROM pg_largeobject_metadata
+        UNION ALL SELECT s.classid, s.objid, s.refobjid FROM pg_shdepend s
+          WHERE s.deptype = 'o' AND s.refclassid = 'pg_authid'::regclass AND s.dbid = (SELECT oid FROM pg_database WHERE ${mine})) AS owned
+      WHERE oid >= 16384 AND catalog <> 'pg_extension'::regclass AND NOT pg_has_role(owner, 'USAGE')
+        AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = catalog AND e.objid = owned.oid AND e.deptype = 'e')`,
   ],
   [
     'what only a superuser restores',

@@ -2,7 +2,7 @@ import type { CheckResult } from '../../../model.js';
 import { unasked } from '../../context.js';
 import { atDatabase } from './address.js';
 import { asAdmin } from './admin.js';
-import { close, connect, query, type Session } from './connect.js';
+import { close, connect, explained, query, type Session } from './connect.js';
 import {
   commentStatement,
   createEmpty,
@@ -29,7 +29,9 @@ export async function tryRights(link: Link): Promise<CheckResult[]> {
     try {
       for (const name of [first, second]) await dropOwn(session, name);
       for (const [name, expected, act] of rights(link, session, live, first, second)) {
-        const failed = await attempt(act);
+        const failed = await attempt(() =>
+          act().catch((error: unknown) => Promise.reject(explained(error, link.admin) as Error)),
+        );
         results.push(unasked(`${link.store}: ${name}`, failed === undefined, expected, failed ?? 'done on scratch'));
         if (failed !== undefined) break;
       }

@@ -6,7 +6,7 @@ import type { Killed } from './killed.js';
 import { makeShop, type Shop } from './shop.js';
 
 const seed = Number(process.env.SLIPWAY_TEST_SEED ?? 20261121);
-const rounds = 16;
+const rounds = Number(process.env.SLIPWAY_TEST_ROUNDS ?? 16);
 
 describe(`a worker killed in the middle (seed ${seed})`, { timeout: 180_000 }, () => {
   let shop: Shop;
@@ -56,7 +56,7 @@ describe(`a worker killed in the middle (seed ${seed})`, { timeout: 180_000 }, (
     for (let round = 0; round < rounds; round += 1) {
       const record = await shop.store.standby(shop.context);
       await shop.sql('INSERT INTO orders VALUES (7777)');
-      killed += Number(await kill('swapIn', points(random, 34), record));
+      killed += Number(await kill('swapIn', points(random, 22), record));
       const [{ oid } = {}] = await shop.beside(`SELECT oid::text FROM pg_database WHERE datname = '${shop.name}'`);
       expect([record.live.oid, record.copyOid]).toContain(oid);
       between.add(oid === record.copyOid ? 'new' : 'old');

@@ -50,14 +50,15 @@ describe('an odd but real database', () => {
   });
 
   it('is had as scratch with the application login, its driver kept in the URL, and dropped again', async () => {
-    const { url, drop } = await shop.store.scratch(shop.context, shop.folder, backup);
+    const scratch = await shop.store.scratch(shop.context, shop.folder, backup);
+    const { url } = scratch;
     expect(url).toMatch(/^postgresql\+psycopg:\/\/.*__t_[0-9a-f]{12}$/);
     const rows = await run(
       url.replace('+psycopg', ''),
       `SELECT count(*)::int AS n, current_setting('search_path') AS path FROM "Order"`,
     );
     expect(rows).toEqual([{ n: 500, path: '"Sales Dept", public, "$user"' }]);
-    await drop();
+    await scratch.drop();
     expect(await shop.databases()).toHaveLength(2);
   });
 

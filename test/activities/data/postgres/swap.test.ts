@@ -134,7 +134,7 @@ describe('a standby copy', () => {
 
 interface Hammer {
   first: Promise<void>;
-  sees(count: number): Promise<void>;
+  sees: (count: number) => Promise<void>;
   ended: Promise<{ gapMs: number; last: number; seen: Set<number> }>;
 }
 

@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { inject } from 'vitest';
+import { buildShop } from '../../examples/shop/build.js';
+import { dataConverter } from '../../src/codec/data-converter.js';
+import { homeOf } from '../../src/lib/state-root.js';
+import type { Kind, Report, Status } from '../../src/model.js';
+import { freshDatabase } from '../stack/database.js';
+
+/** The shop on real tools, with a worker in a process of its own, in a Temporal namespace of its own. */
+export interface Stand {
+  environment: string;
+  namespace: string;
+  client: Client;
+  shop: Awaited<ReturnType<typeof buildShop>>;
+  database: Awaited<ReturnType<typeof freshDatabase>>;
+  /** Root of the host's records, and the environment's folder in it. */
+  state: string;
+  home: string;
+  worker: WorkerProcess;
+  /** Starts a run the way the CLI does. */
+  start(kind: Kind, input?: object): Promise<WorkflowHandle>;
+  /** Runs to the end, approving every gate as ann; other questions fail the test. */
+  go(kind: Kind, input?: object): Promise<Ended>;
+  /** Lines that the shop's start and stop scripts left, one each time they ran. */
+  ledger(): Promise<string[]>;
+}
+export type Ended = Report & { failed: boolean };
+export interface WorkerProcess {
+  /** SIGKILL, awaited. */
+  kill(): Promise<void>;
+  /** SIGTERM, awaited. */
+  stop(): Promise<void>;
+  /** A new process in the place of a dead one; resolves when it serves. */
+  restart(): Promise<void>;
+}
+
+export async function withStand(use: (stand: Stand) => Promise<void>, settings: { definition?: (yaml: string) => string } = {}): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-stand-'));
+  await chmod(folder, 0o711);
+  const database = await freshDatabase();
+  const shop = await buildShop({ folder: join(folder, 'shop'), databaseUrls: { owner: database.ownerUrl, backup: database.backupUrl, admin: database.adminUrl } });
+  await keepLedger(shop.systems, join(folder, 'ledger'), settings.definition);
+  const address = inject('temporal');
+  const namespace = `stand-${randomUUID().slice(0, 8)}`;
+  const connection = await Connection.connect({ address });
+  await makeNamespace(connection, namespace);
+  const client = new Client({ connection, namespace, dataConverter });
+  const state = join(folder, 'state');
+  const worker = await startProcess({ connection: { address }, namespace, host: 'localhost', systems: shop.systems, stateRoot: state });
+  const environment = 'shop/local';
+  const start: Stand['start'] = (kind, input = {}) => client.workflow.start(kind, { taskQueue: 'slipway', workflowId: environment, args: [input], workflowIdConflictPolicy: 'FAIL' });
+  try {
+    await use({
+      environment, namespace, client, shop, database, state, home: homeOf(environment, state), worker, start,
+      go: async (kind, input) => approveAll(await start(kind, input)),
+      ledger: async () => (await readFile(join(folder, 'ledger'), 'utf8').catch(() => '')).split('\n').filter(Boolean),
+    });
+  } finally {
+    await client.workflow.getHandle(environment).terminate('end of the test').catch(() => undefined);
+    await worker.kill();
+    spawnSync('sh', ['scripts/stop.sh'], { cwd: shop.directory });
+    await connection.close();
+    await database.drop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Approves what opens, until the run ends. */
+export async function approveAll(handle: WorkflowHandle): Promise<Ended> {
+  let ended: Ended | undefined;
+  void ending(handle).then((report) => (ended = report));
+  const said = new Set<string>();
+  while (!ended) {
+    const status = await handle.query<Status>('status').catch(() => undefined);
+    for (const question of status?.questions ?? []) {
+      if (said.has(question.plan + question.name)) continue;
+      if (question.is !== 'gate') throw new Error(`${question.name} asks: ${question.text}`);
+      said.add(question.plan + question.name);
+      await handle.signal('approve', { gate: question.name, by: 'ann', plan: question.plan });
+    }
+    await new Promise((wake) => setTimeout(wake, 50));
+  }
+  return ended;
+}
+
+/** The report of a run, however it ended. */
+export async function ending(handle: WorkflowHandle): Promise<Ended> {
+  try {
+    return { ...((await handle.result()) as Report), failed: false };
+  } catch (error) {
+    const report = (error as { cause?: { details?: [Report] } }).cause?.details?.[0];
+    if (!report) throw error;
+    return { ...report, failed: true };
+  }
+}
+
+/** Waits until something holds, for at most a minute. */
+export async function until<T>(look: () => Promise<T | undefined | false>, ms = 60_000): Promise<T> {
+  const end = Date.now() + ms;
+  for (;;) {
+    const found = await look().catch(() => undefined);
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`it did not come to that within ${ms} ms: ${look.toString()}`);
+    await new Promise((wake) => setTimeout(wake, 15));
+  }
+}
+
+/** Namespaces keep what ends in a test of one stand from every other. */
+export async function makeNamespace(connection: Connection, namespace: string): Promise<void> {
+  await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: { seconds: 86_400 as never } });
+  await until(async () => {
+    await connection.workflowService.listOpenWorkflowExecutions({ namespace });
+    return true;
+  });
+}
+
+export async function startProcess(settings: object): Promise<WorkerProcess> {
+  const path = new URL('worker-process.ts', import.meta.url).pathname;
+  const open = async () => {
+    const child = spawn(process.execPath, ['--import', 'tsx', path, JSON.stringify(settings)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await new Promise<void>((ready, failed) => {
+      child.stdout.once('data', () => ready());
+      child.once('exit', (code) => failed(new Error(`the worker ended with ${code}`)));
+    });
+    return child;
+  };
+  let child = await open();
+  return {
+    kill: () => end(child, 'SIGKILL'),
+    stop: () => end(child, 'SIGTERM'),
+    restart: async () => {
+      await end(child, 'SIGKILL');
+      child = await open();
+    },
+  };
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill(signal);
+  await gone;
+}
+
+/** The start and stop scripts note each time that they really run: what was done twice would stand there twice. */
+async function keepLedger(systems: string, ledger: string, change: (yaml: string) => string = (yaml) => yaml): Promise<void> {
+  const path = join(systems, 'shop.yaml');
+  const noting = (name: string) => `[sh, -c, 'echo ${name} $(cat VERSION 2>/dev/null) >> ${ledger}; exec sh scripts/${name}.sh']`;
+  let yaml = await readFile(path, 'utf8');
+  for (const name of ['start', 'stop', 'open', 'close']) yaml = yaml.replace(`${name}: [sh, scripts/${name}.sh]`, `${name}: ${noting(name)}`);
+  await writeFile(path, change(yaml));
+}

@@ -1,0 +1,8 @@
+// A worker in a process of its own, so that a test can kill it: `worker-process.ts {"connection":…,"systems":…}`.
+import { startWorker, type WorkerSettings } from '../../src/worker.js';
+
+const worker = await startWorker(JSON.parse(process.argv[2] ?? '{}') as WorkerSettings);
+process.once('SIGTERM', () => worker.shutdown());
+process.stdout.write('ready\n');
+await worker.run();
+process.exit(0);
