@@ -18,6 +18,8 @@ export async function fetch(context: Step): Promise<StepResult> {
 }
 
 export async function stop(context: Step): Promise<StepResult> {
+  const first = context.run.previous === null && !context.at.undo && !(await runtime(context.definition).runs(context));
+  if (first) return { note: 'nothing ran before' };
   return runtime(context.definition).stop(context);
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { writeAtomic } from '../lib/files.js';
+import type { StepName } from '../model.js';
 import { stores } from './data/lookup.js';
 import { begun, readStandby } from './records.js';
 import { runtime } from './runtime/lookup.js';
@@ -32,9 +33,12 @@ function preamble({ definition }: Step): string[] {
   return [`cd ${quote(definition.directory)}`, ...(file ? [`set -a; . ${quote(file.startsWith('/') ? file : `./${file}`)}; set +a`] : [])];
 }
 
+const changing: StepName[] = ['stop', 'switch', 'migrate', 'start'];
+
 async function commands(context: Step): Promise<string[]> {
   const { definition, run, pinned } = context;
-  if (run.kind === 'adopt' || !begun(context, 'stop')) return [];
+  const acted = changing.some((step) => begun(context, step));
+  if (run.kind === 'adopt' || !acted) return [];
   const by = runtime(definition).byHand(context);
   const lines = [...heading(`stop ${run.version.version}`), ...by.stop];
   const copies = (await readStandby(context.folder)) ?? [];

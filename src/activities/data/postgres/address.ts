@@ -17,7 +17,8 @@ export interface Address {
 /** Accepts a driver in the scheme (`postgresql+psycopg://`) and parameters that only the application's driver knows. Throws Usage. */
 export function readAddress(url: string): Address {
   const [, rest] = /^postgres(?:ql)?(?:\+\w+)?:\/\/(.*)$/s.exec(url.trim()) ?? [];
-  const parsed = rest === undefined ? undefined : parse(`postgresql://${rest}`);
+  const parsed =
+    rest === undefined ? undefined : parse(`postgresql://${rest.replace(/^([^/?#]*@)(?=[/?]|$)/, '$1localhost')}`);
   if (!parsed)
     throw fail(
       'Usage',

@@ -70,18 +70,18 @@ export async function endSessions(session: Session, oid: string, except: number[
  */
 export async function keepingOut<T>(link: Link, oid: string, act: () => Promise<T>): Promise<T> {
   const guard = await connectBeside(link.admin, link.run);
-  let done = false;
+  const done = new AbortController();
   const watch = async () => {
-    while (!done) {
+    while (!done.signal.aborted) {
       await query(guard, endOnce, [oid, []]).catch(() => undefined);
-      await sleep(50);
+      await sleep(50, undefined, { signal: done.signal }).catch(() => undefined);
     }
   };
   const watching = watch();
   try {
     return await act();
   } finally {
-    done = true;
+    done.abort();
     await watching;
     await close(guard);
   }

@@ -100,7 +100,7 @@ describe('a standby copy', () => {
 
   it('is not made while another run works on the database', async () => {
     const other = new Client({
-      connectionString: shop.adminUrl.replace(/\/[^/]*$/, '/postgres'),
+      connectionString: urlOfDatabase(shop.adminUrl, 'postgres'),
       application_name: 'slipway:other-run',
     });
     await other.connect();
@@ -110,6 +110,19 @@ describe('a standby copy', () => {
     } finally {
       await other.end();
     }
+  });
+
+  it('is made although an earlier attempt still sleeps, whose session ends: it can do nothing any more', async () => {
+    const sleeper = new Client({
+      connectionString: urlOfDatabase(shop.adminUrl, 'postgres'),
+      application_name: `slipway:${shop.context.run.id}`,
+    });
+    sleeper.on('error', () => undefined);
+    await sleeper.connect();
+    await sleeper.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`slipway:${shop.name}`]);
+    expect(await shop.store.has(shop.context, await shop.store.standby(shop.context))).toBe(true);
+    await expect(sleeper.query('SELECT 1')).rejects.toThrow();
+    await sleeper.end().catch(() => undefined);
   });
 
   it('is swapped in under 20 clients that reconnect at once: each goes on, on the new one', async () => {

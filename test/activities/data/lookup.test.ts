@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { stores } from '../../../src/activities/data/lookup.js';
+import { definitionOf } from '../step-context.js';
+
+describe('the stores of a definition', () => {
+  const postgres = { url: '$URL', backup_url: '$BACKUP_URL', admin_url: '$ADMIN_URL' };
+
+  it('are its databases, in its order', () => {
+    const names = stores(definitionOf('/srv', { databases: { main: { postgres }, audit: { postgres } } })).map(
+      ({ name, kind }) => [name, kind],
+    );
+    expect(names).toEqual([
+      ['main', 'postgres'],
+      ['audit', 'postgres'],
+    ]);
+  });
+
+  it('show commands with secrets by name', () => {
+    const [store] = stores(definitionOf('/srv', { databases: { main: { postgres } } }));
+    expect(store?.commands().backup.join('\n')).toMatch(/pg_dump .*--snapshot=….*\$BACKUP_URL/);
+  });
+
+  it.each([
+    ['a kind without an adapter', { sqlite: { file: 'x.db' } }],
+    ['tools inside a service', { postgres: { ...postgres, in: 'db' } }],
+  ])('are refused as not built for %s, with the place', (_what, database) => {
+    const definition = definitionOf('/srv', {
+      databases: { main: database },
+      positions: { 'databases.main': 'systems/shop.yaml:9' },
+    });
+    expect(() => stores(definition)).toThrow(/^systems\/shop\.yaml:9: /);
+  });
+});
