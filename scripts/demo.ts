@@ -36,7 +36,7 @@ async function demo(): Promise<void> {
   await mkdir(records);
   heading('A Temporal server with its UI, a PostgreSQL server, and the shop in three versions');
   const [temporal, postgres] = await Promise.all([startTemporal({ folder: join(folder, 'temporal') }), startPostgres({ folder: join(folder, 'postgres') })]);
-  endings.push(temporal.stop, postgres.stop);
+  endings.push(() => temporal.stop(), () => postgres.stop());
   const database = await createDatabase(postgres.superuserUrl, 'shop');
   const shop = await buildShop({ folder: join(folder, 'shop'), databaseUrls: { owner: database.ownerUrl, backup: database.backupUrl, admin: database.adminUrl } });
   endings.push(() => run('sh', ['scripts/stop.sh'], { cwd: shop.directory }).then(() => undefined));

@@ -41,10 +41,10 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
   const connection = await NativeConnection.connect(settings.connection);
   await registerSearchAttributes(connection, namespace);
   const host: Host = { name: settings.host ?? hostname(), systems, root: settings.stateRoot ?? stateRoot(), namespace, tools: findTools() };
-  const { environments: _environments, ...onHost } = createActivities(host);
+  const all = createActivities(host);
   const served = await environmentsOf(host, settings.environments);
   const common: Omit<WorkerOptions, 'taskQueue'> = { connection, namespace, dataConverter, shutdownGraceTime: '1 second', maxHeartbeatThrottleInterval: '1 second' };
-  const workers = await Promise.all(served.map((taskQueue) => Worker.create({ ...common, taskQueue, activities: onHost, maxConcurrentActivityTaskExecutions: 20 })));
+  const workers = await Promise.all(served.map((taskQueue) => Worker.create({ ...common, taskQueue, activities: all, maxConcurrentActivityTaskExecutions: 20 })));
   const client = new Client({ connection, namespace, dataConverter });
   if (workflows) workers.push(...(await workflowWorkers(client, host, common)));
   return {

@@ -27,7 +27,13 @@ describe('the exit code of a run', () => {
 
 describe('the exit code of a failed command', () => {
   const others: Partial<Record<FailureType, number>> = {
-    Usage: 2, BadDefinition: 2, NoGo: 4, Drift: 4, NotBuilt: 4, CheckFailed: 4, OutcomeUnknown: 5,
+    Usage: 2,
+    BadDefinition: 2,
+    NoGo: 4,
+    Drift: 4,
+    NotBuilt: 4,
+    CheckFailed: 4,
+    OutcomeUnknown: 5,
   };
 
   it.each(Object.keys(failures) as FailureType[])('follows from its type: %s', (type) => {

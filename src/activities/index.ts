@@ -5,38 +5,38 @@ import type {
 /** What the workflows may ask of a host. All are safe to run twice; `createActivities` in `create.ts` builds the real ones. */
 export interface Activities {
   /** On queue `slipway`, by control workers: what `systems/` names, and files that do not load. */
-  environments(): Promise<{ environments: string[]; errors: string[] }>;
+  environments: () => Promise<{ environments: string[]; errors: string[] }>;
 
   // before the first change
-  resolve(request: { kind: Kind; input: DeployInput | RollbackStart | AdoptInput }): Promise<Resolved>;
+  resolve: (request: { kind: Kind; input: DeployInput | RollbackStart | AdoptInput }) => Promise<Resolved>;
   /** The automatic checks of the phase in `call.at.step`, by the definition of `release` (null: this run's). */
-  check(call: Call, release: Release | null): Promise<CheckReport>;
+  check: (call: Call, release: Release | null) => Promise<CheckReport>;
   /** Milliseconds until the maintenance window opens; 0 when it is open. */
-  window(call: Call): Promise<{ waitMs: number; opensAt: string }>;
-  fetch(call: Call): Promise<StepResult>;
-  backup(call: Call): Promise<StepResult>;
-  rehearse(call: Call): Promise<StepResult>;
+  window: (call: Call) => Promise<{ waitMs: number; opensAt: string }>;
+  fetch: (call: Call) => Promise<StepResult>;
+  backup: (call: Call) => Promise<StepResult>;
+  rehearse: (call: Call) => Promise<StepResult>;
 
   // changes
-  stop(call: Call): Promise<StepResult>;
-  standby(call: Call): Promise<StepResult>;
-  switch(call: Call, release: Release | null): Promise<StepResult>;
-  migrate(call: Call): Promise<StepResult>;
-  start(call: Call, release: Release | null): Promise<StepResult>;
-  open(call: Call): Promise<StepResult>;
-  close(call: Call): Promise<StepResult>;
-  choose(call: Call): Promise<Choice>;
-  putBack(call: Call, choice: Choice): Promise<StepResult>;
-  swapIn(call: Call): Promise<StepResult>;
+  stop: (call: Call) => Promise<StepResult>;
+  standby: (call: Call) => Promise<StepResult>;
+  switch: (call: Call, release: Release | null) => Promise<StepResult>;
+  migrate: (call: Call) => Promise<StepResult>;
+  start: (call: Call, release: Release | null) => Promise<StepResult>;
+  open: (call: Call) => Promise<StepResult>;
+  close: (call: Call) => Promise<StepResult>;
+  choose: (call: Call) => Promise<Choice>;
+  putBack: (call: Call, choice: Choice) => Promise<StepResult>;
+  swapIn: (call: Call) => Promise<StepResult>;
 
-  watch(call: Call): Promise<CheckReport>;
-  record(call: Call, ending: Ending): Promise<Recorded>;
+  watch: (call: Call) => Promise<CheckReport>;
+  record: (call: Call, ending: Ending) => Promise<Recorded>;
 
   // what people ask for, with nothing held
-  plan(request: { environment: string; kind: Kind; input: DeployInput | RollbackStart }): Promise<Plan>;
-  history(request: { environment: string }): Promise<HistoryEntry[]>;
-  evidence(request: { environment: string; run?: string; verify?: boolean }): Promise<EvidenceAnswer>;
-  state(request: { environment: string }): Promise<HostState>;
+  plan: (request: { environment: string; kind: Kind; input: DeployInput | RollbackStart }) => Promise<Plan>;
+  history: (request: { environment: string }) => Promise<HistoryEntry[]>;
+  evidence: (request: { environment: string; run?: string; verify?: boolean }) => Promise<EvidenceAnswer>;
+  state: (request: { environment: string }) => Promise<HostState>;
 }
 
 export interface EvidenceAnswer {

@@ -20,6 +20,11 @@ export const writeCounters = (folder: string, counters: Counters) => writeAtomic
 export const readReplacement = (folder: string) => readJson<StandbyRecord[]>(join(folder, 'put-back.json'));
 export const writeReplacement = (folder: string, records: StandbyRecord[]) => writeAtomic(join(folder, 'put-back.json'), JSON.stringify(records, null, 2));
 
+/** A swap, seen from the other side. */
+export function reversed(record: StandbyRecord): StandbyRecord {
+  return { ...record, copy: record.replaced, copyOid: record.live.oid, live: { ...record.live, oid: record.copyOid }, replaced: record.copy };
+}
+
 export const readManifest = (folder: string) => readJson<BackupManifest>(join(folder, 'manifest.json'));
 export const writeManifest = (folder: string, manifest: BackupManifest) => writeAtomic(join(folder, 'manifest.json'), JSON.stringify(manifest, null, 2));
 

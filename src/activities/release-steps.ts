@@ -1,9 +1,8 @@
 import { fail } from '../errors.js';
 import type { Release, StepResult } from '../model.js';
-import type { StandbyRecord } from './data/contract.js';
 import { stores } from './data/lookup.js';
 import { migrationTool } from './migrations/lookup.js';
-import { readReplacement, writeCounters, writeStandby } from './records.js';
+import { readReplacement, reversed, writeCounters, writeStandby } from './records.js';
 import { appliedRevisions, knownRevisions, missing, isEmpty, listed } from './revisions.js';
 import { runtime } from './runtime/lookup.js';
 import { source } from './source/lookup.js';
@@ -91,9 +90,4 @@ export async function swapIn(context: Step): Promise<StepResult> {
     await store.swapIn(context, reversed(record));
   }
   return { note: 'the data that we left is back' };
-}
-
-/** A swap, seen from the other side. */
-function reversed(record: StandbyRecord): StandbyRecord {
-  return { ...record, copy: record.replaced, copyOid: record.live.oid, live: { ...record.live, oid: record.copyOid }, replaced: record.copy };
 }

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import { readEvidence, type EvidenceEntry } from '../lib/evidence.js';
 import { writeAtomic } from '../lib/files.js';
-import type { CheckResult, Plan, Run } from '../model.js';
+import type { CheckReport, Plan, Run } from '../model.js';
 
 export const reportPath = (folder: string) => join(folder, 'report.md');
 
@@ -25,29 +25,42 @@ export function renderReport(id: string, entries: EvidenceEntry[]): string {
     `| serves now | ${end?.current?.version ?? (end ? 'nothing' : '?')} |`, `| started by | ${start.by} (claimed)${start.reason ? `: ${cell(start.reason)}` : ''} |`,
     `| change | ${run.change} |`, `| plan | ${plan.hash} |`, `| downtime expected | ${plan.downtime} |`, '',
     '## What happened', '', '| at | | what |', '|---|---|---|', ...entries.flatMap(line), '',
-    '## Checks', '', ...entries.filter((entry) => entry.kind === 'checks').flatMap(checkTable),
+    '## Checks', '', ...entries.flatMap(checkTable),
     '## The record', '', `${entries.length} entries, hash-chained in evidence.jsonl; head ${entries.at(-1)?.hash ?? ''}. Verify: slipway evidence ${run.environment} ${id} --verify`, '',
   ].join('\n');
 }
 
+interface StepData { step: string; undo: boolean; try: number; outcome: string; message?: string; result?: { note?: string } & Partial<CheckReport> }
+interface CommandData { argv: string[]; exitCode: number | null; tookMs: number; adopted: boolean; changes: boolean }
+
 function line({ at, kind, data }: EvidenceEntry): string[] {
-  const value = data as Record<string, unknown>;
   const row = (mark: string, text: string) => [`| ${at} | ${mark} | ${cell(text)} |`];
-  if (kind === 'step') {
-    const name = `${value.undo ? 'undo ' : ''}${String(value.step)}${Number(value.try) > 1 ? ` (try ${String(value.try)})` : ''}`;
-    const note = (value.result as { note?: string } | undefined)?.note ?? (value.message as string | undefined) ?? '';
-    return row(value.outcome === 'done' ? '✔' : '✖', `**${name}** ${note}`);
-  }
-  if (kind === 'command') return row('', `\`${(value.argv as string[]).join(' ')}\` exit ${String(value.exitCode)}, ${String(value.tookMs)} ms${value.adopted ? ', adopted' : ''}`);
-  if (kind === 'checks' || kind === 'run' || kind === 'end') return [];
-  return row(kind, typeof value.text === 'string' ? value.text : JSON.stringify(value));
+  if (kind === 'run' || kind === 'end') return [];
+  if (kind === 'step') return stepLine(row, data as unknown as StepData);
+  if (kind === 'command') return commandLine(row, data as unknown as CommandData);
+  const { text } = data as { text?: string };
+  return row(kind, text ?? JSON.stringify(data));
 }
 
-function checkTable(entry: EvidenceEntry): string[] {
-  const { phase, target, results } = entry.data as { phase: string; target: string; results: CheckResult[] };
+function stepLine(row: (mark: string, text: string) => string[], data: StepData): string[] {
+  const name = `${data.undo ? 'undo ' : ''}${data.step}${data.try > 1 ? ` (try ${data.try})` : ''}`;
+  const failed = (data.result?.results ?? []).filter((one) => one.outcome === 'fail').map((one) => one.name);
+  const checked = data.result?.results ? `${data.result.results.filter((one) => one.outcome === 'pass').length} checks passed${failed.length > 0 ? `, failed: ${failed.join(', ')}` : ''}` : '';
+  return row(data.outcome === 'done' && failed.length === 0 ? '✔' : '✖', `**${name}** ${data.result?.note ?? data.message ?? checked}`);
+}
+
+/** What changed something, failed, or took its time; the record has them all. */
+function commandLine(row: (mark: string, text: string) => string[], { argv, exitCode, tookMs, adopted, changes }: CommandData): string[] {
+  if (!changes && exitCode === 0 && tookMs < 500) return [];
+  return row('', `\`${argv.join(' ')}\` exit ${exitCode ?? 'none'}, ${tookMs} ms${adopted ? ', adopted' : ''}`);
+}
+
+function checkTable({ at, kind, data }: EvidenceEntry): string[] {
+  const { step, undo, result } = data as unknown as StepData;
+  if (kind !== 'step' || !result?.results) return [];
   const marks = { pass: '✔', fail: '✖', 'n/a': '○', skip: '…' };
-  return [`${phase} of ${target}, ${entry.at}:`, '', '| | check | expected | seen | where |', '|---|---|---|---|---|',
-    ...results.map((one) => `| ${marks[one.outcome]} | ${one.name} | ${cell(one.expected)} | ${cell(one.seen)} | ${one.where} |`), ''];
+  return [`${undo ? 'undo ' : ''}${step}, ${at}:`, '', '| | check | expected | seen | where |', '|---|---|---|---|---|',
+    ...result.results.map((one) => `| ${marks[one.outcome]} | ${one.name} | ${cell(one.expected)} | ${cell(one.seen)} | ${one.where} |`), ''];
 }
 
 /** Outside text must not break the table, nor be HTML. */

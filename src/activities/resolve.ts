@@ -7,7 +7,7 @@ import { fail } from '../errors.js';
 import { appendEvidence, reserveSpace } from '../lib/evidence.js';
 import { writeAtomic } from '../lib/files.js';
 import { readJournal } from '../lib/journal.js';
-import type { AdoptInput, DeployInput, Kind, Outline, Plan, Release, Resolved, RollbackStart, Run, StepName } from '../model.js';
+import type { AdoptInput, DeployInput, Kind, Outline, Plan, Release, Resolved, RollbackStart, Run } from '../model.js';
 import { findDrift } from './drift.js';
 import { home, runFolder, type Host } from './host.js';
 import { makeBarePlan, makeRunPlan } from './make-run-plan.js';
@@ -109,7 +109,8 @@ async function starter(by?: string): Promise<string> {
   return history.events?.[0]?.workflowExecutionStartedEventAttributes?.identity ?? 'unknown';
 }
 
-function outline(plan: Plan, { definition, people }: Pinned): Outline {
+/** The little of plan and definition that a workflow decides by. */
+export function outline(plan: Plan, { definition, people }: Pick<Pinned, 'definition' | 'people'>): Outline {
   const pending = Object.entries(plan.pending).flatMap(([database, names]) => (names.length > 0 ? [`pending in ${database}: ${names.join(', ')}`] : []));
   return {
     hash: plan.hash, gates: definition.gates, people, on_failure: definition.on_failure, watchMs: definition.watchMs, window: definition.window !== undefined,
@@ -118,8 +119,8 @@ function outline(plan: Plan, { definition, people }: Pinned): Outline {
   };
 }
 
-function skips(plan: Plan): Run['skipped'] {
-  return Object.fromEntries(plan.steps.flatMap((step) => (step.skip === undefined ? [] : [[step.name, step.skip]]))) as Partial<Record<StepName, string>>;
+export function skips(plan: Plan): Run['skipped'] {
+  return Object.fromEntries(plan.steps.flatMap((step) => (step.skip === undefined ? [] : [[step.name, step.skip]])));
 }
 
 /** The same for every attempt of one `resolve`. */

@@ -17,9 +17,10 @@ type Append = (entry: Parameters<typeof appendEvidence>[1]) => Promise<unknown>;
 
 /**
  * Runs one step of a saga on its host: reads the pinned definition, passes the fence where the step changes something,
- * lends commands and secrets, and appends what happened to the evidence, once per (step, undo, try).
+ * lends commands and secrets, and appends what happened to the evidence, once per (step, undo, try). `ends`: the work itself
+ * wrote the last entry, whose hash stands in the history.
  */
-export async function inStep<T>(host: Host, call: Call, options: { changes: boolean }, work: (step: Step) => Promise<T>): Promise<T> {
+export async function inStep<T>(host: Host, call: Call, options: { changes: boolean; ends?: boolean }, work: (step: Step) => Promise<T>): Promise<T> {
   const { run, at, notes } = call;
   const folder = runFolder(host, run.environment, run.id);
   const pinned = await readPinned(folder, run.plan);
@@ -28,13 +29,13 @@ export async function inStep<T>(host: Host, call: Call, options: { changes: bool
   const startedAt = new Date().toISOString();
   const activity = Context.current().info.activityType;
   const id = `${at.undo ? 'undo-' : ''}${at.step}-${at.try}-${activity}`;
-  const append: Append = (entry) => appendEvidence(folder, env.redactor.redactDeep(entry) as typeof entry);
+  const append: Append = (entry) => appendEvidence(folder, env.redactor.redactDeep(entry));
   const context = { ...makeContext(host, { run, at, definition: pinned.definition, folder, env, beats, append, id }), pinned };
   try {
     if (options.changes) await claim(home(host, run.environment), claimant(host, call), at);
     for (const note of notes) await append({ id: note.id, kind: note.kind, at: note.at, data: { text: note.text, ...note.data } });
-    const result = env.redactor.redactDeep(await work(context)) as T;
-    await append({ id, kind: 'step', data: { ...at, activity, startedAt, outcome: 'done', result } });
+    const result = env.redactor.redactDeep(await work(context));
+    if (!options.ends) await append({ id, kind: 'step', data: { ...at, activity, startedAt, outcome: 'done', result } });
     return result;
   } catch (error) {
     const failure = translate(error, env, beats.left());
@@ -79,9 +80,9 @@ interface Own { run: Run; at: At; definition: Definition; folder: string; env: E
 function makeContext(host: Host, own: Own): StepContext {
   const { run, at, definition, folder, env, beats, append } = own;
   let reads = 0;
-  const finish = async (name: string, request: CommandRequest, result: CommandResult): Promise<CommandResult> => {
+  const finish = async (name: string, changes: boolean, request: CommandRequest, result: CommandResult): Promise<CommandResult> => {
     const { argv, cwd, exitCode, tookMs, tail, log, adopted, timedOut } = result;
-    await append({ id: `${own.id}-${name}`, kind: 'command', data: { argv, cwd, exitCode, tookMs, adopted, timedOut, tail: tail.slice(-2000), ...(log ? { log } : {}) } });
+    await append({ id: `${own.id}-${name}`, kind: 'command', data: { argv, cwd, changes, exitCode, tookMs, adopted, timedOut, tail: tail.slice(-2000), ...(log ? { log } : {}) } });
     if (result.cancelled) throw new CancelledFailure(`${argv.join(' ')} was cancelled`);
     if (timedOut) throw fail('Timeout', `${argv.join(' ')} was ended after ${request.deadlineMs ?? 600_000} ms`);
     if (!(request.ok ?? [0]).includes(exitCode ?? -1)) throw fail('CommandFailed', `${argv.join(' ')} ended with exit code ${exitCode}: ${lastLines(tail)}`, { tail: tail.slice(-2000) });
@@ -100,11 +101,11 @@ function makeContext(host: Host, own: Own): StepContext {
       reads += 1;
       const result = await runAttached(spec(request), { signal: beats.interrupted, onLine: beats.say });
       if (beats.left()) throw leaving();
-      return finish(`read-${reads}`, request, result);
+      return finish(`read-${reads}`, false, request, result);
     },
     change: async (name, request) => {
       const place = join(folder, 'commands', `${at.undo ? 'undo-' : ''}${at.step}-${at.try}-${name}`);
-      return finish(name, request, await runDetached(place, spec(request), { signal: beats.cancelled, detach: beats.detach, onLine: beats.say }));
+      return finish(name, true, request, await runDetached(place, spec(request), { signal: beats.cancelled, detach: beats.detach, onLine: beats.say }));
     },
     record: async (id, kind, data) => void (await append({ id: `${own.id}-${id}`, kind, data })),
   };

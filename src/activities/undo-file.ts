@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { writeAtomic } from '../lib/files.js';
 import type { StepName } from '../model.js';
 import { stores } from './data/lookup.js';
-import { begun, readStandby } from './records.js';
+import type { StandbyRecord } from './data/contract.js';
+import { begun, readReplacement, readStandby, reversed } from './records.js';
 import { runtime } from './runtime/lookup.js';
 import { source } from './source/lookup.js';
 import type { Step } from './step.js';
@@ -41,9 +42,7 @@ async function commands(context: Step): Promise<string[]> {
   if (run.kind === 'adopt' || !acted) return [];
   const by = runtime(definition).byHand(context);
   const lines = [...heading(`stop ${run.version.version}`), ...by.stop];
-  const copies = (await readStandby(context.folder)) ?? [];
-  const mayDiffer = run.kind === 'rollback' || begun(context, 'migrate');
-  for (const copy of mayDiffer && run.kind === 'deploy' ? copies : []) {
+  for (const copy of await copies(context)) {
     const store = stores(definition).find((one) => one.name === copy.store);
     if (store) lines.push(...heading(`the data of ${copy.takenAt} into ${copy.live.name}; what is there now is kept as ${copy.replaced}`), ...store.byHand(context, copy));
   }
@@ -51,6 +50,12 @@ async function commands(context: Step): Promise<string[]> {
   if (target && begun(context, 'switch')) lines.push(...heading(`the code of ${target.version}`), ...source(definition).byHand(context, target));
   if (run.previous) lines.push(...heading(`start ${run.previous.version}, and let users in`), ...by.start, ...by.open);
   return lines;
+}
+
+/** What has to be swapped in: the copy from before the migrations, or, of a rollback, the very database that it replaced. */
+async function copies(context: Step): Promise<StandbyRecord[]> {
+  if (context.run.kind === 'rollback') return ((await readReplacement(context.folder)) ?? []).map(reversed);
+  return begun(context, 'migrate') ? ((await readStandby(context.folder)) ?? []) : [];
 }
 
 function heading(text: string): string[] {

@@ -12,22 +12,39 @@ export interface Command {
 }
 
 const json: Command['options'][number] = ['--json', 'print JSON to stdout'];
-const by: Command['options'][number] = ['--by <name>', 'who says so, as in people.yaml (default: SLIPWAY_USER, else your user name)'];
+const by: Command['options'][number] = [
+  '--by <name>',
+  'who says so, as in people.yaml (default: SLIPWAY_USER, else your user name)',
+];
 const reason: Command['options'][number] = ['--reason <text>', 'why, for the record'];
 const detach: Command['options'][number] = ['--detach', 'return once it is started (exit 0)'];
-const plan: Command['options'][number] = ['--plan <code>', 'the seven characters that status shows beside the question (required)'];
-const change: Command['options'][number] = ['--change <kind>', 'what the release says of its migrations', ['none', 'compatible', 'breaking']];
-const systems: Command['options'][number] = ['--systems <dir>', 'folder of definitions (default: SLIPWAY_SYSTEMS, else ./systems)'];
+const plan: Command['options'][number] = [
+  '--plan <code>',
+  'the seven characters that status shows beside the question (required)',
+];
+const change: Command['options'][number] = [
+  '--change <kind>',
+  'what the release says of its migrations',
+  ['none', 'compatible', 'breaking'],
+];
+const systems: Command['options'][number] = [
+  '--systems <dir>',
+  'folder of definitions (default: SLIPWAY_SYSTEMS, else ./systems)',
+];
 
 export const commands: Command[] = [
   {
-    usage: 'validate [files...]', group: 'Operate', summary: 'check definitions; needs no server',
+    usage: 'validate [files...]',
+    group: 'Operate',
+    summary: 'check definitions; needs no server',
     options: [systems, json],
     examples: ['slipway validate', 'slipway validate systems/shop.yaml'],
     load: async () => (await import('../commands/validate.js')).validate,
   },
   {
-    usage: 'dev', group: 'Operate', summary: 'a Temporal server with its UI and a worker, until Ctrl-C',
+    usage: 'dev',
+    group: 'Operate',
+    summary: 'a Temporal server with its UI and a worker, until Ctrl-C',
     options: [
       ['--data <dir>', 'where the server keeps its data (default: .dev-server in the folder of records)'],
       ['--port <number>', 'port of the server (default: 7233)'],
@@ -39,7 +56,9 @@ export const commands: Command[] = [
     load: async () => (await import('../commands/dev.js')).dev,
   },
   {
-    usage: 'worker', group: 'Operate', summary: 'serve the environments of this host, and workflows',
+    usage: 'worker',
+    group: 'Operate',
+    summary: 'serve the environments of this host, and workflows',
     options: [
       ['--host <name>', 'serve the environments of this host (default: the host name)'],
       systems,
@@ -50,19 +69,25 @@ export const commands: Command[] = [
     load: async () => (await import('../commands/worker.js')).worker,
   },
   {
-    usage: 'adopt <environment> [version]', group: 'Plan and release', summary: 'note a system that runs already; changes nothing',
+    usage: 'adopt <environment> [version]',
+    group: 'Plan and release',
+    summary: 'note a system that runs already; changes nothing',
     options: [by, reason, detach, json],
     examples: ['slipway adopt shop/local', 'slipway adopt shop/local 1.4.2 --reason "deployed by hand"'],
     load: async () => (await import('../commands/adopt.js')).adopt,
   },
   {
-    usage: 'plan <environment> [version]', group: 'Plan and release', summary: 'show every step with its exact commands; changes nothing',
+    usage: 'plan <environment> [version]',
+    group: 'Plan and release',
+    summary: 'show every step with its exact commands; changes nothing',
     options: [change, ['--rollback [version]', 'plan a rollback, to the previous release unless one is named'], json],
     examples: ['slipway plan shop/local 2.0.0', 'slipway plan shop/local --rollback'],
     load: async () => (await import('../commands/plan.js')).plan,
   },
   {
-    usage: 'deploy <environment> <version>', group: 'Plan and release', summary: 'release a version, and follow it to its end',
+    usage: 'deploy <environment> <version>',
+    group: 'Plan and release',
+    summary: 'release a version, and follow it to its end',
     options: [change, by, reason, detach, json],
     examples: [
       'slipway deploy shop/local 2.0.0 --change compatible',
@@ -71,7 +96,9 @@ export const commands: Command[] = [
     load: async () => (await import('../commands/deploy.js')).deploy,
   },
   {
-    usage: 'rollback <environment> [version]', group: 'Plan and release', summary: 'take the running deploy back, else go back to an earlier release',
+    usage: 'rollback <environment> [version]',
+    group: 'Plan and release',
+    summary: 'take the running deploy back, else go back to an earlier release',
     options: [by, reason, detach, json],
     examples: [
       'slipway rollback shop/local --reason "customers see errors"',
@@ -81,55 +108,76 @@ export const commands: Command[] = [
     load: async () => (await import('../commands/rollback.js')).rollback,
   },
   {
-    usage: 'status [environment]', group: 'See and decide', summary: 'version, state and what waits, of one or all',
+    usage: 'status [environment]',
+    group: 'See and decide',
+    summary: 'version, state and what waits, of one or all',
     options: [json],
     examples: ['slipway status', 'slipway status shop/local --json'],
     load: async () => (await import('../commands/status.js')).status,
   },
   {
-    usage: 'watch <environment>', group: 'See and decide', summary: 'follow the run; Ctrl-C leaves it running (exit 0)',
+    usage: 'watch <environment>',
+    group: 'See and decide',
+    summary: 'follow the run; Ctrl-C leaves it running (exit 0)',
     options: [json],
     examples: ['slipway watch shop/local'],
     load: async () => (await import('../commands/watch.js')).watch,
   },
   {
-    usage: 'approve <environment> [gate]', group: 'See and decide', summary: 'agree to a gate; without a name, to the open one',
+    usage: 'approve <environment> [gate]',
+    group: 'See and decide',
+    summary: 'agree to a gate; without a name, to the open one',
     options: [plan, by, reason, json],
     examples: ['slipway approve shop/local go --plan a1b2c3d --by ann'],
     load: async () => (await import('../commands/approve.js')).approve,
   },
   {
-    usage: 'reject <environment> [gate]', group: 'See and decide', summary: 'refuse a gate',
+    usage: 'reject <environment> [gate]',
+    group: 'See and decide',
+    summary: 'refuse a gate',
     options: [plan, by, reason, json],
     examples: ['slipway reject shop/local go --plan a1b2c3d --by ann --reason "tickets open"'],
     load: async () => (await import('../commands/reject.js')).reject,
   },
   {
-    usage: 'answer <environment> <to> <answer>', group: 'See and decide', summary: 'answer a check, or a failure: retry, skip, rollback, stop',
+    usage: 'answer <environment> <to> <answer>',
+    group: 'See and decide',
+    summary: 'answer a check, or a failure: retry, skip, rollback, stop',
     options: [plan, by, ['--note <text>', 'what to remember of it'], json],
-    examples: ['slipway answer shop/local migrate retry --plan a1b2c3d --by ann', 'slipway answer shop/local login pass --plan a1b2c3d --by ann'],
+    examples: [
+      'slipway answer shop/local migrate retry --plan a1b2c3d --by ann',
+      'slipway answer shop/local login pass --plan a1b2c3d --by ann',
+    ],
     load: async () => (await import('../commands/answer.js')).answer,
   },
   {
-    usage: 'cancel <environment>', group: 'See and decide', summary: 'have the run undo, verify and end',
+    usage: 'cancel <environment>',
+    group: 'See and decide',
+    summary: 'have the run undo, verify and end',
     options: [reason, json],
     examples: ['slipway cancel shop/local --reason "wrong version"'],
     load: async () => (await import('../commands/cancel.js')).cancel,
   },
   {
-    usage: 'recover <environment>', group: 'Recover and prove', summary: 'show a run that did not end, and the way back by hand',
+    usage: 'recover <environment>',
+    group: 'Recover and prove',
+    summary: 'show a run that did not end, and the way back by hand',
     options: [by, json],
     examples: ['slipway recover shop/local'],
     load: async () => (await import('../commands/recover.js')).recover,
   },
   {
-    usage: 'history <environment>', group: 'Recover and prove', summary: 'the runs that ended, newest first',
+    usage: 'history <environment>',
+    group: 'Recover and prove',
+    summary: 'the runs that ended, newest first',
     options: [json],
     examples: ['slipway history shop/local'],
     load: async () => (await import('../commands/history.js')).history,
   },
   {
-    usage: 'evidence <environment> [run]', group: 'Recover and prove', summary: 'the report of a run (the last one), or whether its record is whole',
+    usage: 'evidence <environment> [run]',
+    group: 'Recover and prove',
+    summary: 'the report of a run (the last one), or whether its record is whole',
     options: [['--verify', 'check the record; exit 1 names the first broken entry'], json],
     examples: ['slipway evidence shop/local', 'slipway evidence shop/local 20261121T114252Z-1a2b3c --verify'],
     load: async () => (await import('../commands/evidence.js')).evidence,

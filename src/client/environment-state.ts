@@ -14,16 +14,28 @@ export async function readEnvironment(temporal: Temporal, environment: string): 
   return restingState(environment, holder, await asksHost);
 }
 
-async function runningState(temporal: Temporal, environment: string, holder: Holder, asksHost: Promise<HostState | null>): Promise<EnvironmentState> {
+async function runningState(
+  temporal: Temporal,
+  environment: string,
+  holder: Holder,
+  asksHost: Promise<HostState | null>,
+): Promise<EnvironmentState> {
   const [status, host] = await Promise.all([askStatus(temporal, environment, holder.runId), asksHost]);
   const pending = await readPending(temporal, holder.description, Date.now());
   const first = (name: string) => String(holder.description.searchAttributes[name]?.[0] ?? '?');
   const unserved = pending.find((one) => one.unservedSince)?.unservedSince;
   const phase = status?.phase ?? first('Phase');
   const base = {
-    environment, host, current: host?.current?.version ?? status?.previous ?? null, previous: host?.previous?.version ?? null,
+    environment,
+    host,
+    current: host?.current?.version ?? status?.previous ?? null,
+    previous: host?.previous?.version ?? null,
     open: {
-      kind: holder.kind, version: status?.version || first('Version'), by: status?.by || '?', phase, runId: holder.runId,
+      kind: holder.kind,
+      version: status?.version || first('Version'),
+      by: status?.by || '?',
+      phase,
+      runId: holder.runId,
       startedAt: holder.description.startTime.toISOString(),
     },
     ...(status ? { status } : {}),
@@ -31,31 +43,69 @@ async function runningState(temporal: Temporal, environment: string, holder: Hol
   const what = `${base.open.kind} ${base.open.version}`;
   if (!status) {
     const since = toMs(holder.description.raw.pendingWorkflowTask?.scheduledTime);
-    return { ...base, state: 'no-workflow-worker', waits: `${what} waits at ${phase}: start \`slipway worker\``, ...sinceMs(since) };
+    return {
+      ...base,
+      state: 'no-workflow-worker',
+      waits: `${what} waits at ${phase}: start \`slipway worker\``,
+      ...sinceMs(since),
+    };
   }
-  if (unserved) return { ...base, state: 'no-host-worker', waits: `${what} waits at ${phase}: start \`slipway worker\` on its host`, since: unserved };
-  if (status.questions.length > 0) return { ...base, state: 'waiting', waits: questionsOf(status), since: status.questions[0]?.since ?? '' };
+  if (unserved)
+    return {
+      ...base,
+      state: 'no-host-worker',
+      waits: `${what} waits at ${phase}: start \`slipway worker\` on its host`,
+      since: unserved,
+    };
+  if (status.questions.length > 0)
+    return { ...base, state: 'waiting', waits: questionsOf(status), since: status.questions[0]?.since ?? '' };
   return { ...base, state: 'running', waits: `${what} is at ${phase}` };
 }
 
 function restingState(environment: string, holder: Holder | undefined, host: HostState | null): EnvironmentState {
-  const base = { environment, host, current: host?.current?.version ?? null, previous: host?.previous?.version ?? null };
+  const base = {
+    environment,
+    host,
+    current: host?.current?.version ?? null,
+    previous: host?.previous?.version ?? null,
+  };
   const closed = holder?.description.closeTime?.toISOString();
   if (!host) {
     const outcome = holder?.description.searchAttributes.Outcome?.[0];
     const last = outcome ? `the last run, ${holder?.kind}, ended ${String(outcome)}; ` : '';
-    return { ...base, state: 'no-host-worker', waits: `${last}start \`slipway worker\` on its host to see more`, ...(closed ? { since: closed } : {}) };
+    return {
+      ...base,
+      state: 'no-host-worker',
+      waits: `${last}start \`slipway worker\` on its host to see more`,
+      ...(closed ? { since: closed } : {}),
+    };
   }
   if (host.journal) {
     const { kind, run, last } = host.journal;
-    return { ...base, state: 'held', waits: `${kind} ${run} did not end, its last step was ${last.step}: slipway recover ${environment}`, since: last.at };
+    return {
+      ...base,
+      state: 'held',
+      waits: `${kind} ${run} did not end, its last step was ${last.step}: slipway recover ${environment}`,
+      since: last.at,
+    };
   }
-  if (!host.current && !host.lastOutcome) return { ...base, state: 'empty', waits: `slipway adopt ${environment}, or slipway deploy ${environment} VERSION` };
-  return { ...base, state: 'finished', waits: host.lastOutcome ? `the last run ended ${host.lastOutcome}` : '', ...(closed ? { since: closed } : {}) };
+  if (!host.current && !host.lastOutcome)
+    return { ...base, state: 'empty', waits: `slipway adopt ${environment}, or slipway deploy ${environment} VERSION` };
+  return {
+    ...base,
+    state: 'finished',
+    waits: host.lastOutcome ? `the last run ended ${host.lastOutcome}` : '',
+    ...(closed ? { since: closed } : {}),
+  };
 }
 
 function questionsOf(status: Status): string {
-  return status.questions.map(({ name, is, roles }) => `${is === 'failure' ? 'failed ' : ''}${name}${roles.length > 0 ? ` (${roles.join(' or ')})` : ''}`).join(', ');
+  return status.questions
+    .map(
+      ({ name, is, roles }) =>
+        `${is === 'failure' ? 'failed ' : ''}${name}${roles.length > 0 ? ` (${roles.join(' or ')})` : ''}`,
+    )
+    .join(', ');
 }
 
 function sinceMs(ms: number): { since?: string } {

@@ -9,14 +9,23 @@ import type { Ended } from './follow.js';
 import type { StartedRun } from './start-run.js';
 
 /** Tells how the following ended, and turns it into an exit code. */
-export function finish(cli: Cli, temporal: Temporal, run: StartedRun, ended: Ended, asked: Asked, flags: Flags): number {
+export function finish(
+  cli: Cli,
+  temporal: Temporal,
+  run: StartedRun,
+  ended: Ended,
+  asked: Asked,
+  flags: Flags,
+): number {
   const { environment } = run;
   if (ended.is === 'left') {
     cli.say(`the run goes on without us; come back with: slipway watch ${environment}`);
     return asked === 'watch' ? exits.asked : exits.detached;
   }
   if (ended.is === 'asks') {
-    cli.say(`slipway: the run waits for an answer to a failure (above); then come back with: slipway watch ${environment}`);
+    cli.say(
+      `slipway: the run waits for an answer to a failure (above); then come back with: slipway watch ${environment}`,
+    );
     return exits.person;
   }
   const report = ended.is === 'completed' ? (ended.result as Report) : ended.report;

@@ -30,11 +30,15 @@ export async function follow(cli: Cli, temporal: Temporal, run: StartedRun): Pro
   const progress = new Progress(cli.sayStyle, cli.moving);
   const notices = new Notices(cli, run.environment);
   const left = cli.interrupted();
+  const gone = new Promise<undefined>((resolve) =>
+    left.addEventListener('abort', () => resolve(undefined), { once: true }),
+  );
   const tell = (status: Status) => progress.lines(status, Date.now()).forEach((line) => cli.say(line));
   try {
     while (!left.aborted) {
-      const [status, holder] = await unlessLeft(left, [askStatus(temporal, run.environment, run.runId), findHolder(temporal, run.environment, run.runId).catch(() => 'no server' as const)]);
-      if (left.aborted) break;
+      const seen = await Promise.race([look(temporal, run), gone]);
+      if (!seen) break;
+      const { status, holder } = seen;
       if (holder === 'no server') {
         notices.server();
         await pause(left, 1000);
@@ -56,6 +60,12 @@ export async function follow(cli: Cli, temporal: Temporal, run: StartedRun): Pro
   }
 }
 
+async function look(temporal: Temporal, { environment, runId }: StartedRun) {
+  const found = findHolder(temporal, environment, runId).catch(() => 'no server' as const);
+  const [status, holder] = await Promise.all([askStatus(temporal, environment, runId), found]);
+  return { status, holder };
+}
+
 async function ended({ client, ...rest }: Temporal, run: StartedRun, tell: (status: Status) => void): Promise<Ended> {
   const last = await askStatus({ client, ...rest }, run.environment, run.runId);
   if (last) tell(last);
@@ -75,14 +85,11 @@ function liveLine(status: Status, pending: Pending[]): string {
   if (!step) return '';
   const spinner = '|/-\\'[frame++ % 4];
   const took = formatDuration(Date.now() - Date.parse(step.startedAt));
-  const line = pending.map((one) => one.line).filter(Boolean).join('; ');
+  const line = pending
+    .map((one) => one.line)
+    .filter(Boolean)
+    .join('; ');
   return `${spinner} ${step.undo ? 'undo ' : ''}${step.name}  ${took}  ${plainText(line)}`;
-}
-
-/** Waits for all, but no longer than until Ctrl-C. */
-async function unlessLeft<A, B>(left: AbortSignal, [a, b]: [Promise<A>, Promise<B>]): Promise<[A | undefined, B | undefined]> {
-  const gone = new Promise<[undefined, undefined]>((resolve) => left.addEventListener('abort', () => resolve([undefined, undefined]), { once: true }));
-  return Promise.race([Promise.all([a, b]), gone]);
 }
 
 async function pause(left: AbortSignal, ms: number): Promise<void> {

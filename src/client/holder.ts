@@ -13,10 +13,21 @@ export interface Holder {
 }
 
 /** The latest execution under an environment's id; undefined where there never was one. Throws when the server does not answer in 3 s. */
-export async function findHolder({ client }: Temporal, environment: string, runId?: string): Promise<Holder | undefined> {
+export async function findHolder(
+  { client }: Temporal,
+  environment: string,
+  runId?: string,
+): Promise<Holder | undefined> {
   try {
-    const description = await client.withDeadline(Date.now() + 3000, () => client.workflow.getHandle(environment, runId).describe());
-    return { kind: description.type as Kind, runId: description.runId, running: description.status.name === 'RUNNING', description };
+    const description = await client.withDeadline(Date.now() + 3000, () =>
+      client.workflow.getHandle(environment, runId).describe(),
+    );
+    return {
+      kind: description.type as Kind,
+      runId: description.runId,
+      running: description.status.name === 'RUNNING',
+      description,
+    };
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
@@ -24,9 +35,16 @@ export async function findHolder({ client }: Temporal, environment: string, runI
 }
 
 /** What a run says of itself; undefined when no worker answers within the time. */
-export async function askStatus({ client }: Temporal, environment: string, runId: string, withinMs = 3000): Promise<Status | undefined> {
+export async function askStatus(
+  { client }: Temporal,
+  environment: string,
+  runId: string,
+  withinMs = 3000,
+): Promise<Status | undefined> {
   try {
-    return await client.withDeadline(Date.now() + withinMs, () => client.workflow.getHandle(environment, runId).query<Status>('status'));
+    return await client.withDeadline(Date.now() + withinMs, () =>
+      client.workflow.getHandle(environment, runId).query<Status>('status'),
+    );
   } catch {
     return undefined;
   }

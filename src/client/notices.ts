@@ -11,7 +11,10 @@ export class Notices {
   private told: '' | 'server' | 'workflow' | 'host' = '';
   private lastAnswer = Date.now();
 
-  constructor(private readonly cli: Cli, private readonly environment: string) {}
+  constructor(
+    private readonly cli: Cli,
+    private readonly environment: string,
+  ) {}
 
   server(): void {
     this.tell('server', 'the Temporal server does not answer; the run is safe there, waiting for it');
@@ -20,10 +23,17 @@ export class Notices {
   show({ answered, pending }: { answered: boolean; pending: Pending[] }): void {
     const unserved = pending.find((one) => one.unservedSince)?.unservedSince;
     if (answered) this.lastAnswer = Date.now();
-    if (unserved) this.tell('host', `no worker serves ${this.environment} (since ${formatTime(unserved)}): start \`slipway worker\` on its host; the run waits`);
+    if (unserved)
+      this.tell(
+        'host',
+        `no worker serves ${this.environment} (since ${formatTime(unserved)}): start \`slipway worker\` on its host; the run waits`,
+      );
     else if (Date.now() - this.lastAnswer >= PATIENCE_MS) {
       const since = formatTime(new Date(this.lastAnswer).toISOString());
-      this.tell('workflow', `no workflow worker answers on queue ${workflowQueue} (since ${since}): start \`slipway worker\`; the run waits`);
+      this.tell(
+        'workflow',
+        `no workflow worker answers on queue ${workflowQueue} (since ${since}): start \`slipway worker\`; the run waits`,
+      );
     } else if (answered) this.tell('', 'the run goes on');
   }
 

@@ -14,15 +14,25 @@ const SCHEDULED = 1;
 const PATIENCE_MS = 5000;
 
 /** The activities that are open, as the server sees them. An activity that waits for 5 s has no worker. */
-export async function readPending({ client }: Temporal, { raw }: WorkflowExecutionDescription, nowMs: number): Promise<Pending[]> {
+export async function readPending(
+  { client }: Temporal,
+  { raw }: WorkflowExecutionDescription,
+  nowMs: number,
+): Promise<Pending[]> {
   return Promise.all(
     (raw.pendingActivities ?? []).map(async (activity) => {
       const { state, scheduledTime, lastAttemptCompleteTime, nextAttemptScheduleTime, heartbeatDetails } = activity;
       const since = Math.max(...[scheduledTime, lastAttemptCompleteTime, nextAttemptScheduleTime].map(toMs));
       const unserved = Number(state) === SCHEDULED && nowMs - since > PATIENCE_MS;
-      const [beat] = await decodeArrayFromPayloads(client.options.loadedDataConverter, heartbeatDetails?.payloads).catch(() => []);
+      const [beat] = await decodeArrayFromPayloads(
+        client.options.loadedDataConverter,
+        heartbeatDetails?.payloads,
+      ).catch(() => []);
       const line = (beat as { line?: unknown } | undefined)?.line;
-      return { line: typeof line === 'string' ? line : '', ...(unserved ? { unservedSince: new Date(since).toISOString() } : {}) };
+      return {
+        line: typeof line === 'string' ? line : '',
+        ...(unserved ? { unservedSince: new Date(since).toISOString() } : {}),
+      };
     }),
   );
 }

@@ -16,7 +16,11 @@ export interface Reading {
 /**
  * Asks a host, by a short workflow that holds nothing. Throws what the host threw, and Unreachable where no worker answered in time.
  */
-export async function read<T>(temporal: Temporal, type: string, { environment, args = [], withinMs = 65_000 }: Reading): Promise<T> {
+export async function read<T>(
+  temporal: Temporal,
+  type: string,
+  { environment, args = [], withinMs = 65_000 }: Reading,
+): Promise<T> {
   const { client } = temporal;
   const workflowId = `${environment ?? 'slipway'}/${type}/${randomBytes(4).toString('hex')}`;
   const handle = await client.workflow.start(type, { workflowId, taskQueue: workflowQueue, args, staticSummary: type });

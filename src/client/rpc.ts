@@ -16,5 +16,8 @@ export function isNotFound(error: unknown): boolean {
 }
 
 export function isDeadline(error: unknown): boolean {
-  return statusCode(error) === DEADLINE_EXCEEDED || (error instanceof Error && error.name === 'WorkflowUpdateRPCTimeoutOrCancelledError');
+  return (
+    statusCode(error) === DEADLINE_EXCEEDED ||
+    (error instanceof Error && error.name === 'WorkflowUpdateRPCTimeoutOrCancelledError')
+  );
 }

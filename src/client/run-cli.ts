@@ -38,13 +38,18 @@ function createProgram(cli: Cli, done: (code: number) => void): Commander {
     one.exitOverride().configureOutput({
       writeOut: (text) => cli.out(text.trimEnd()),
       writeErr: (text) => cli.say(text.trimEnd()),
-      outputError: (text, write) => write(`usage: ${usageOf(program, one)}\nslipway: ${text.replace(/^error: /, '').replace(/\n\(Did/, ' (Did')}`),
+      outputError: (text, write) =>
+        write(`usage: ${usageOf(program, one)}\nslipway: ${text.replace(/^error: /, '').replace(/\n\(Did/, ' (Did')}`),
     });
   }
   return program;
 }
 
-function createCommand({ usage, group, summary, options, examples, load }: Command, cli: Cli, done: (code: number) => void): Commander {
+function createCommand(
+  { usage, group, summary, options, examples, load }: Command,
+  cli: Cli,
+  done: (code: number) => void,
+): Commander {
   const [name = '', ...args] = usage.split(' ');
   const command = new Commander(name).description(summary).helpGroup(`${group}:`);
   for (const arg of args) {
@@ -59,7 +64,9 @@ function createCommand({ usage, group, summary, options, examples, load }: Comma
   }
   command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}`);
   return command.action(async () => {
-    const given = Object.fromEntries(command.registeredArguments.map((argument, i) => [argument.name(), command.processedArgs[i] as unknown]));
+    const given = Object.fromEntries(
+      command.registeredArguments.map((argument, i) => [argument.name(), command.processedArgs[i] as unknown]),
+    );
     const run = await load();
     done(await run(cli, { ...command.optsWithGlobals<object>(), ...given } as never));
   });
@@ -72,7 +79,10 @@ function environmentName(text: string): string {
 
 /** One line that says what is wrong; what failed without a name shows its stack to who asks for it. */
 async function explain(cli: Cli, error: unknown): Promise<number> {
-  const [{ failureType, rootMessage }, { exitOfFailure }] = await Promise.all([import('../errors.js'), import('../exit-codes.js')]);
+  const [{ failureType, rootMessage }, { exitOfFailure }] = await Promise.all([
+    import('../errors.js'),
+    import('../exit-codes.js'),
+  ]);
   const lines = rootMessage(error).trim().split('\n');
   const type = failureType(error);
   // A definition has one line for each error; anything else is said in one.

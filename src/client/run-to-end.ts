@@ -6,10 +6,18 @@ import { follow } from './follow.js';
 import type { StartedRun } from './start-run.js';
 
 /** Follows a run that was started, unless asked not to. */
-export async function runToEnd(cli: Cli, temporal: Temporal, run: StartedRun, asked: Asked, flags: Flags & { detach?: boolean }): Promise<number> {
+export async function runToEnd(
+  cli: Cli,
+  temporal: Temporal,
+  run: StartedRun,
+  asked: Asked,
+  flags: Flags & { detach?: boolean },
+): Promise<number> {
   if (flags.detach) {
     if (flags.json) outJson(cli, run);
-    cli.say(`${cli.sayStyle.mark('running')} started in ${run.environment}; follow it with: slipway watch ${run.environment}`);
+    cli.say(
+      `${cli.sayStyle.mark('running')} started in ${run.environment}; follow it with: slipway watch ${run.environment}`,
+    );
     return exits.asked;
   }
   return finish(cli, temporal, run, await follow(cli, temporal, run), asked, flags);

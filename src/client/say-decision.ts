@@ -9,14 +9,22 @@ import { startCommands } from './start-commands.js';
 import { withTemporal } from './with-temporal.js';
 
 /** Sends one decision to the run that holds an environment, and tells what became of it. */
-export async function sayDecision(cli: Cli, flags: Flags & { environment: string }, name: string, message: Record<string, string | undefined>): Promise<number> {
+export async function sayDecision(
+  cli: Cli,
+  flags: Flags & { environment: string },
+  name: string,
+  message: Record<string, string | undefined>,
+): Promise<number> {
   return withTemporal(cli, flags, async (temporal) => {
     const { environment } = flags;
     const holder = await findHolder(temporal, environment);
     if (!holder?.running) {
       await checkKnown(temporal, environment);
       const [start] = startCommands({ kind: 'deploy', environment, version: 'VERSION' });
-      throw fail('Unreachable', `nothing runs in ${environment}, so nothing waits for ${name}: see slipway status ${environment}, or start with ${start}`);
+      throw fail(
+        'Unreachable',
+        `nothing runs in ${environment}, so nothing waits for ${name}: see slipway status ${environment}, or start with ${start}`,
+      );
     }
     const decided = await decide(temporal, { environment, runId: holder.runId }, name, message);
     if (flags.json) outJson(cli, { environment, runId: holder.runId, ...decided });
@@ -30,6 +38,10 @@ export function tellDecision(cli: Cli, environment: string, decided: Decided): n
     return exits.refused;
   }
   const stored = `stored, not yet checked: no worker answered for ${environment}; slipway watch ${environment} shows what becomes of it`;
-  cli.say(decided.is === 'stored' ? `${cli.sayStyle.mark('note')} ${stored}` : `${cli.sayStyle.mark('done')} ${decided.answer}`);
+  cli.say(
+    decided.is === 'stored'
+      ? `${cli.sayStyle.mark('note')} ${stored}`
+      : `${cli.sayStyle.mark('done')} ${decided.answer}`,
+  );
   return exits.asked;
 }

@@ -10,15 +10,30 @@ export interface StartedRun {
 }
 
 /** Starts a run, which takes the environment's lock by its id. Throws Held, naming the holder. */
-export async function startRun(temporal: Temporal, kind: Kind, environment: string, input: Record<string, string | undefined>): Promise<StartedRun> {
+export async function startRun(
+  temporal: Temporal,
+  kind: Kind,
+  environment: string,
+  input: Record<string, string | undefined>,
+): Promise<StartedRun> {
   const run = await tryStart(temporal, kind, environment, input);
   if (run) return run;
   const holder = await findHolder(temporal, environment);
-  throw fail('Held', holder ? await describeHolder(temporal, environment, holder) : `${environment} is held by another run: slipway status ${environment}`);
+  throw fail(
+    'Held',
+    holder
+      ? await describeHolder(temporal, environment, holder)
+      : `${environment} is held by another run: slipway status ${environment}`,
+  );
 }
 
 /** As `startRun`; undefined where the environment is held. */
-export async function tryStart(temporal: Temporal, kind: Kind, environment: string, input: Record<string, string | undefined>): Promise<StartedRun | undefined> {
+export async function tryStart(
+  temporal: Temporal,
+  kind: Kind,
+  environment: string,
+  input: Record<string, string | undefined>,
+): Promise<StartedRun | undefined> {
   const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value));
   const title = `${kind}${given.version ? ` ${given.version}` : ''}`;
   const by = given.by ? `, started by ${given.by}` : '';

@@ -14,5 +14,11 @@ export interface AnswerRequest extends Flags {
 /** Answers a check that was put to a person, or a failure. */
 export async function answer(cli: Cli, request: AnswerRequest): Promise<number> {
   const { to, plan, note } = request;
-  return sayDecision(cli, request, 'answer', { to, answer: request.answer, by: nameOf(request.by, cli.env), plan, note });
+  return sayDecision(cli, request, 'answer', {
+    to,
+    answer: request.answer,
+    by: nameOf(request.by, cli.env),
+    plan,
+    note,
+  });
 }

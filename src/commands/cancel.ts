@@ -19,7 +19,10 @@ export async function cancel(cli: Cli, request: CancelRequest): Promise<number> 
     const holder = await findHolder(temporal, environment);
     if (!holder?.running) {
       await checkKnown(temporal, environment);
-      throw fail('Unreachable', `nothing runs in ${environment}, so there is nothing to cancel: see slipway status ${environment}`);
+      throw fail(
+        'Unreachable',
+        `nothing runs in ${environment}, so there is nothing to cancel: see slipway status ${environment}`,
+      );
     }
     await temporal.client.workflowService.requestCancelWorkflowExecution({
       namespace: temporal.namespace,
@@ -29,7 +32,9 @@ export async function cancel(cli: Cli, request: CancelRequest): Promise<number> 
       reason: reason ?? '',
     });
     if (request.json) outJson(cli, { environment, runId: holder.runId });
-    cli.say(`${cli.sayStyle.mark('undone')} asked ${holder.kind} in ${environment} to undo and verify; follow it with: slipway watch ${environment}`);
+    cli.say(
+      `${cli.sayStyle.mark('undone')} asked ${holder.kind} in ${environment} to undo and verify; follow it with: slipway watch ${environment}`,
+    );
     return exits.asked;
   });
 }

@@ -20,7 +20,12 @@ export async function deploy(cli: Cli, request: DeployRequest): Promise<number> 
   return withTemporal(cli, request, async (temporal) => {
     const { environment, version, change, reason } = request;
     await checkKnown(temporal, environment);
-    const run = await startRun(temporal, 'deploy', environment, { version, change, by: nameOf(request.by, cli.env), reason });
+    const run = await startRun(temporal, 'deploy', environment, {
+      version,
+      change,
+      by: nameOf(request.by, cli.env),
+      reason,
+    });
     return runToEnd(cli, temporal, run, 'deploy', request);
   });
 }

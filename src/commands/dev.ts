@@ -22,18 +22,30 @@ export async function dev(cli: Cli, request: DevRequest): Promise<number> {
   const stopped = cli.interrupted();
   const folder = request.data ?? join(stateRoot(cli.env), '.dev-server');
   const port = Number(request.port ?? 7233);
-  if (await listens(port)) throw fail('Unreachable', `port ${port} is taken, perhaps by a \`slipway dev\` that runs already: end it, or choose --port and --data`);
+  if (await listens(port))
+    throw fail(
+      'Unreachable',
+      `port ${port} is taken, perhaps by a \`slipway dev\` that runs already: end it, or choose --port and --data`,
+    );
   const uiPort = Number(request.uiPort ?? ((await listens(8233)) ? await freePort() : 8233));
   const server = await startTemporal({ folder, port, uiPort });
   try {
     await keepHistories(server.address);
-    cli.say(`${cli.sayStyle.mark('done')} Temporal at ${server.address}, its UI at ${server.uiUrl}, its data in ${folder}`);
+    cli.say(
+      `${cli.sayStyle.mark('done')} Temporal at ${server.address}, its UI at ${server.uiUrl}, its data in ${folder}`,
+    );
     if (port !== 7233) cli.say(`  in other terminals: export TEMPORAL_ADDRESS=${server.address}`);
     cli.say(`  in other terminals: export SLIPWAY_UI=${server.uiUrl}`);
     cli.say('  then: slipway status, slipway plan ENVIRONMENT VERSION, slipway deploy ENVIRONMENT VERSION');
     if (stopped.aborted) return 0;
     const { systems, host } = request;
-    return await worker(cli, { address: server.address, namespace: 'default', host, workflows: true, ...(systems ? { systems } : {}) });
+    return await worker(cli, {
+      address: server.address,
+      namespace: 'default',
+      host,
+      workflows: true,
+      ...(systems ? { systems } : {}),
+    });
   } finally {
     await server.stop();
   }
@@ -43,7 +55,10 @@ export async function dev(cli: Cli, request: DevRequest): Promise<number> {
 async function keepHistories(address: string): Promise<void> {
   const { client } = await connect({ address, namespace: 'default' });
   const ninetyDays = { seconds: 90 * 24 * 3600 };
-  await client.workflowService.updateNamespace({ namespace: 'default', config: { workflowExecutionRetentionTtl: ninetyDays } } as never);
+  await client.workflowService.updateNamespace({
+    namespace: 'default',
+    config: { workflowExecutionRetentionTtl: ninetyDays },
+  } as never);
   await client.connection.close();
 }
 

@@ -1,8 +1,7 @@
 import type { EvidenceAnswer } from '../activities/index.js';
 import { exits } from '../exit-codes.js';
+import { askHost } from '../client/ask-host.js';
 import { outJson, type Cli, type Flags } from '../client/cli.js';
-import { checkKnown } from '../client/known.js';
-import { noWorkflowWorker, read } from '../client/read.js';
 import { withTemporal } from '../client/with-temporal.js';
 
 export interface EvidenceRequest extends Flags {
@@ -15,11 +14,12 @@ export interface EvidenceRequest extends Flags {
 export async function evidence(cli: Cli, request: EvidenceRequest): Promise<number> {
   return withTemporal(cli, request, async (temporal) => {
     const { environment, run, verify } = request;
-    if (!(await checkKnown(temporal, environment))) throw noWorkflowWorker();
     const args = [{ ...(run ? { run } : {}), ...(verify ? { verify } : {}) }];
-    const answer = await read<EvidenceAnswer>(temporal, 'evidence', { environment, args });
+    const answer = await askHost<EvidenceAnswer>(cli, temporal, 'evidence', environment, args);
     const { verified } = answer;
-    const broken = verified.ok ? '' : `the record of ${answer.run} is broken at entry ${verified.entry}: ${verified.problem}`;
+    const broken = verified.ok
+      ? ''
+      : `the record of ${answer.run} is broken at entry ${verified.entry}: ${verified.problem}`;
     if (request.json) outJson(cli, answer);
     else if (!verify) cli.out(answer.report.trimEnd());
     else if (verified.ok) cli.out(`ok: ${answer.run}, ${verified.entries} entries, head ${verified.head}`);

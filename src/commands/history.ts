@@ -1,9 +1,8 @@
 import { exits } from '../exit-codes.js';
 import type { HistoryEntry } from '../model.js';
 import { renderHistory } from '../view/history.js';
+import { askHost } from '../client/ask-host.js';
 import { outJson, type Cli, type Flags } from '../client/cli.js';
-import { checkKnown } from '../client/known.js';
-import { noWorkflowWorker, read } from '../client/read.js';
 import { withTemporal } from '../client/with-temporal.js';
 
 export interface HistoryRequest extends Flags {
@@ -14,11 +13,13 @@ export interface HistoryRequest extends Flags {
 export async function history(cli: Cli, request: HistoryRequest): Promise<number> {
   return withTemporal(cli, request, async (temporal) => {
     const { environment } = request;
-    if (!(await checkKnown(temporal, environment))) throw noWorkflowWorker();
-    const entries = await read<HistoryEntry[]>(temporal, 'history', { environment });
+    const entries = await askHost<HistoryEntry[]>(cli, temporal, 'history', environment);
     if (request.json) outJson(cli, entries);
     else if (entries.length > 0) renderHistory(entries).forEach((line) => cli.out(line));
-    else cli.say(`nothing ran in ${environment} yet: slipway adopt ${environment}, or slipway deploy ${environment} VERSION`);
+    else
+      cli.say(
+        `nothing ran in ${environment} yet: slipway adopt ${environment}, or slipway deploy ${environment} VERSION`,
+      );
     return exits.asked;
   });
 }

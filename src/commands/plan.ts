@@ -2,9 +2,8 @@ import { fail } from '../errors.js';
 import { exits } from '../exit-codes.js';
 import type { Change, Plan } from '../model.js';
 import { renderPlan } from '../view/plan.js';
+import { askHost } from '../client/ask-host.js';
 import { outJson, type Cli, type Flags } from '../client/cli.js';
-import { checkKnown } from '../client/known.js';
-import { noWorkflowWorker, read } from '../client/read.js';
 import { startCommands } from '../client/start-commands.js';
 import { withTemporal } from '../client/with-temporal.js';
 
@@ -21,11 +20,14 @@ export async function plan(cli: Cli, request: PlanRequest): Promise<number> {
   const { environment, change } = request;
   const kind = request.rollback === undefined ? 'deploy' : 'rollback';
   const version = request.version ?? (request.rollback === true ? undefined : request.rollback);
-  if (kind === 'deploy' && !version) throw fail('Usage', `name the version: slipway plan ${environment} VERSION, or slipway plan ${environment} --rollback`);
+  if (kind === 'deploy' && !version)
+    throw fail(
+      'Usage',
+      `name the version: slipway plan ${environment} VERSION, or slipway plan ${environment} --rollback`,
+    );
   return withTemporal(cli, request, async (temporal) => {
-    if (!(await checkKnown(temporal, environment))) throw noWorkflowWorker();
     const input = { ...(version ? { version } : {}), ...(change && kind === 'deploy' ? { change } : {}) };
-    const made = await read<Plan>(temporal, 'plan', { environment, args: [{ kind, input }] });
+    const made = await askHost<Plan>(cli, temporal, 'plan', environment, [{ kind, input }]);
     const starts = startCommands({ kind, environment, ...input });
     if (request.json) outJson(cli, { ...made, start: starts });
     else renderPlan(made, starts, cli.outStyle).forEach((line) => cli.out(line));

@@ -26,7 +26,9 @@ export async function recover(cli: Cli, request: RecoverRequest): Promise<number
     if (ended.is === 'completed') return show(cli, ended.result as HostState, request.json);
     if (ended.is !== 'failed') return finish(cli, temporal, run, ended, 'recover', request);
     const unserved = ended.error.cause?.cause instanceof TimeoutFailure;
-    cli.say(`slipway: ${unserved ? `no worker serves ${environment}: start \`slipway worker\` on its host` : rootMessage(ended.error)}`);
+    cli.say(
+      `slipway: ${unserved ? `no worker serves ${environment}: start \`slipway worker\` on its host` : rootMessage(ended.error)}`,
+    );
     return exitOfFailure(failureType(ended.error));
   });
 }
@@ -37,13 +39,17 @@ function show(cli: Cli, state: HostState, json = false): number {
     return exits.asked;
   }
   const { environment, journal, current, undo, undoPath } = state;
-  cli.out(`${environment} on ${state.host}: ${current ? `${current.version} (${current.sha.slice(0, 7)}) is what the history says runs` : 'the history says that nothing runs'}`);
+  cli.out(
+    `${environment} on ${state.host}: ${current ? `${current.version} (${current.sha.slice(0, 7)}) is what the history says runs` : 'the history says that nothing runs'}`,
+  );
   if (!journal) {
     cli.out('no run is open: nothing to recover');
     return exits.asked;
   }
   const { last } = journal;
-  cli.out(`run ${journal.run} (${journal.kind}, since ${formatTime(journal.claimedAt)}) did not end; its last step was ${last.undo ? 'undo ' : ''}${last.step}, ${formatTime(last.at)}`);
+  cli.out(
+    `run ${journal.run} (${journal.kind}, since ${formatTime(journal.claimedAt)}) did not end; its last step was ${last.undo ? 'undo ' : ''}${last.step}, ${formatTime(last.at)}`,
+  );
   cli.out(undoPath ? `the way back by hand, ${undoPath}:\n` : 'the host has no undo.md of it');
   if (undo) cli.out(undo.trimEnd());
   return exits.asked;

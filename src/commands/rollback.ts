@@ -41,10 +41,18 @@ async function runningDeploy(temporal: Temporal, environment: string): Promise<S
 }
 
 /** A deploy may begin between our look and our start: then it is the one to take back. Any other holder is named. */
-async function startOrFind(temporal: Temporal, environment: string, input: Record<string, string | undefined>): Promise<StartedRun | { started: StartedRun }> {
+async function startOrFind(
+  temporal: Temporal,
+  environment: string,
+  input: Record<string, string | undefined>,
+): Promise<StartedRun | { started: StartedRun }> {
   const started = await tryStart(temporal, 'rollback', environment, input);
   if (started) return { started };
-  return (await runningDeploy(temporal, environment)) ?? { started: await startRun(temporal, 'rollback', environment, input) };
+  return (
+    (await runningDeploy(temporal, environment)) ?? {
+      started: await startRun(temporal, 'rollback', environment, input),
+    }
+  );
 }
 
 /** A running deploy can only be taken back to what it found. */
@@ -52,5 +60,8 @@ async function refuseOtherVersion(temporal: Temporal, run: StartedRun, version?:
   const status = version ? await askStatus(temporal, run.environment, run.runId) : undefined;
   if (!status || status.previous === version) return;
   const { environment } = run;
-  throw fail('Held', `${environment} is deploying ${status.version} over ${status.previous ?? 'nothing'}: first slipway rollback ${environment}, then slipway rollback ${environment} ${version}`);
+  throw fail(
+    'Held',
+    `${environment} is deploying ${status.version} over ${status.previous ?? 'nothing'}: first slipway rollback ${environment}, then slipway rollback ${environment} ${version}`,
+  );
 }

@@ -13,7 +13,9 @@ export interface StatusRequest extends Flags {
 /** Where an environment stands, or all of them: version, state, what waits for whom. */
 export async function status(cli: Cli, request: StatusRequest): Promise<number> {
   return withTemporal(cli, request, (temporal) =>
-    request.environment ? showOne(cli, temporal, request.environment, request.json) : showAll(cli, temporal, request.json),
+    request.environment
+      ? showOne(cli, temporal, request.environment, request.json)
+      : showAll(cli, temporal, request.json),
   );
 }
 
@@ -26,7 +28,10 @@ async function showOne(cli: Cli, temporal: Temporal, environment: string, json =
 
 async function showAll(cli: Cli, temporal: Temporal, json = false): Promise<number> {
   const known = await listKnown(temporal);
-  if (!known) cli.say(`slipway: no worker answers on the task queue ${workflowQueue}: start \`slipway worker\`; these are the environments that Temporal remembers`);
+  if (!known)
+    cli.say(
+      `slipway: no worker answers on the task queue ${workflowQueue}: start \`slipway worker\`; these are the environments that Temporal remembers`,
+    );
   for (const error of known?.errors ?? []) cli.say(`slipway: not loaded: ${error}`);
   const names = known?.environments ?? (await remembered(temporal));
   const states = await Promise.all(names.map((name) => readEnvironment(temporal, name)));

@@ -22,7 +22,8 @@ export async function validate(cli: Cli, request: ValidateRequest): Promise<numb
   for (const { file, environments, errors, warnings } of results) {
     for (const line of errors) cli.say(`${cli.sayStyle.mark('failed')} ${line}`);
     for (const line of warnings) cli.say(`${cli.sayStyle.mark('note')} ${line}`);
-    if (errors.length === 0 && !request.json) cli.out(`${cli.outStyle.mark('done')} ${file}: ${environments.join(', ')}`);
+    if (errors.length === 0 && !request.json)
+      cli.out(`${cli.outStyle.mark('done')} ${file}: ${environments.join(', ')}`);
   }
   return results.some(({ errors }) => errors.length > 0) ? exits.usage : exits.asked;
 }

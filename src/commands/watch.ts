@@ -20,7 +20,8 @@ export async function watch(cli: Cli, request: WatchRequest): Promise<number> {
       throw fail('Unreachable', `nothing ran in ${environment} yet: slipway deploy ${environment} VERSION`);
     }
     const { closeTime } = holder.description;
-    if (closeTime) cli.say(`nothing runs in ${environment} now; the last run ended ${formatTime(closeTime.toISOString())}:`);
+    if (closeTime)
+      cli.say(`nothing runs in ${environment} now; the last run ended ${formatTime(closeTime.toISOString())}:`);
     return runToEnd(cli, temporal, { environment, runId: holder.runId }, 'watch', request);
   });
 }

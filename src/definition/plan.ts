@@ -233,8 +233,13 @@ function describe(check: Check): string {
     ['http', 'flow', 'command', 'env', 'file', 'sql', 'tls', 'search', 'backup', 'logs', 'metrics'].find(
       (name) => check[name] !== undefined,
     ) ?? '?';
-  const value = check[kind];
-  return `${kind} ${Array.isArray(value) ? value.map((item) => (typeof item === 'string' ? item : JSON.stringify(item))).join(' ') : typeof value === 'object' ? Object.keys(value ?? {}).join(' ') : String(value)}`;
+  return `${kind} ${shown(check[kind])}`;
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (!Array.isArray(value)) return Object.keys(value ?? {}).join(' ');
+  return value.map((item: unknown) => (typeof item === 'string' ? item : String((item as { http?: string }).http))).join(' ');
 }
 
 function rehearsalSkip(rehearses: boolean, databases: boolean, facts: PlanFacts): string | undefined {

@@ -25,8 +25,12 @@ export const workflowQueue = 'slipway';
 export async function connect(flags: ConnectionFlags, variables: Variables = process.env): Promise<Temporal> {
   const { namespace, address, options } = connectionSettings(flags, variables);
   try {
-    const connection = await Connection.connect({ ...options, connectTimeout: 3000 } as never);
-    return { client: new Client({ connection, namespace, dataConverter, identity: ownIdentity() }), namespace, address };
+    const connection = await Connection.connect({ ...options, connectTimeout: 3000 });
+    return {
+      client: new Client({ connection, namespace, dataConverter, identity: ownIdentity() }),
+      namespace,
+      address,
+    };
   } catch (error) {
     throw unreachable(address, error);
   }

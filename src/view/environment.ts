@@ -32,16 +32,32 @@ export interface EnvironmentState {
 }
 
 const words: Record<EnvironmentIs, string> = {
-  waiting: 'waits for a person', running: 'running', 'no-workflow-worker': 'no workflow worker', 'no-host-worker': 'no worker on the host',
-  finished: 'finished', held: 'held by a run that did not end', empty: 'nothing deployed yet',
+  waiting: 'waits for a person',
+  running: 'running',
+  'no-workflow-worker': 'no workflow worker',
+  'no-host-worker': 'no worker on the host',
+  finished: 'finished',
+  held: 'held by a run that did not end',
+  empty: 'nothing deployed yet',
 };
 const marks: Record<EnvironmentIs, Mark> = {
-  waiting: 'waiting', running: 'running', 'no-workflow-worker': 'failed', 'no-host-worker': 'failed', finished: 'done', held: 'failed', empty: 'skipped',
+  waiting: 'waiting',
+  running: 'running',
+  'no-workflow-worker': 'failed',
+  'no-host-worker': 'failed',
+  finished: 'done',
+  held: 'failed',
+  empty: 'skipped',
 };
 
 /** One line an environment. */
 export function renderEnvironments(states: EnvironmentState[]): string[] {
-  const rows = states.map((state) => [state.environment, state.current ?? '-', words[state.state], plainText(state.waits)]);
+  const rows = states.map((state) => [
+    state.environment,
+    state.current ?? '-',
+    words[state.state],
+    plainText(state.waits),
+  ]);
   return renderTable([['environment', 'version', 'state', 'what waits'], ...rows]);
 }
 
@@ -53,7 +69,14 @@ export function renderEnvironment(state: EnvironmentState, style: Style, nowMs: 
     `${style.mark(marks[state.state])} ${style.paint('bold', state.environment)}  ${words[state.state]}${state.waits ? `: ${plainText(state.waits)}` : ''}`,
     row('serves', state.current ?? (host ? 'nothing' : 'unknown: its host does not answer')),
     ...(state.previous ? [row('before', state.previous)] : []),
-    ...(open ? [row('run', `${open.kind} ${open.version} by ${open.by}, started ${formatTime(open.startedAt)}, ${formatDuration(nowMs - Date.parse(open.startedAt))} ago, at ${open.phase}`)] : []),
+    ...(open
+      ? [
+          row(
+            'run',
+            `${open.kind} ${open.version} by ${open.by}, started ${formatTime(open.startedAt)}, ${formatDuration(nowMs - Date.parse(open.startedAt))} ago, at ${open.phase}`,
+          ),
+        ]
+      : []),
     ...(state.since ? [row('since', formatTime(state.since))] : []),
     ...(status ? ['', ...statusLines(status, style, nowMs)] : []),
   ];

@@ -27,7 +27,10 @@ export function renderPlan(plan: Plan, starts: string[], style: Style): string[]
 function renderPlanStep(step: PlanStep, number: number, style: Style): string[] {
   const kind = step.is === 'step' ? (step.changes ? ' [changes]' : '') : ` [${step.is}]`;
   const head = `${String(number).padStart(2)}. ${step.name.padEnd(10)} ${plainText(step.title)}${kind}`;
-  if (step.skip !== undefined) return [style.paint('dim', `${String(number).padStart(2)}. ${step.name.padEnd(10)} skipped: ${plainText(step.skip)}`)];
+  if (step.skip !== undefined)
+    return [
+      style.paint('dim', `${String(number).padStart(2)}. ${step.name.padEnd(10)} skipped: ${plainText(step.skip)}`),
+    ];
   const prefix = step.is === 'check' ? '-' : '$';
   return [
     head,

@@ -7,7 +7,11 @@ import { plainText, type Mark, type Style } from './style.js';
 /** After this long a running step is worth a line of its own where nothing moves on the screen. */
 const LONG_MS = 2000;
 const marks: Record<Exclude<StepState['state'], 'waiting'>, Mark> = {
-  running: 'running', done: 'done', failed: 'failed', skipped: 'skipped', undone: 'undone',
+  running: 'running',
+  done: 'done',
+  failed: 'failed',
+  skipped: 'skipped',
+  undone: 'undone',
 };
 
 /** Turns the states of a run into lines that are appended: each thing is told once. */
@@ -16,7 +20,10 @@ export class Progress {
   private refused = 0;
 
   /** @param moving whether the running step is shown elsewhere, as on a terminal */
-  constructor(private readonly style: Style, private readonly moving = false) {}
+  constructor(
+    private readonly style: Style,
+    private readonly moving = false,
+  ) {}
 
   /** What is new in this state. `nowMs` is the time in milliseconds. */
   lines(status: Status, nowMs: number): string[] {
@@ -52,7 +59,10 @@ export class Progress {
     if (count <= 0) return [];
     return status.refused
       .slice(-count)
-      .map(({ message, reason }) => `${this.style.mark('note')} did not count: ${plainText(message)}: ${plainText(reason)}`);
+      .map(
+        ({ message, reason }) =>
+          `${this.style.mark('note')} did not count: ${plainText(message)}: ${plainText(reason)}`,
+      );
   }
 
   private isNews(key: string, value: string): boolean {

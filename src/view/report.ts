@@ -3,8 +3,13 @@ import { formatTime } from './duration.js';
 import { plainText, type Mark, type Style } from './style.js';
 
 const marks: Record<Outcome, Mark> = {
-  deployed: 'done', done: 'done', 'no-go': 'failed', 'failed-unchanged': 'failed', 'rolled-back': 'undone',
-  'rolled-back-unverified': 'failed', stopped: 'failed',
+  deployed: 'done',
+  done: 'done',
+  'no-go': 'failed',
+  'failed-unchanged': 'failed',
+  'rolled-back': 'undone',
+  'rolled-back-unverified': 'failed',
+  stopped: 'failed',
 };
 
 /** How a run ended and where its record lies. `ui` is the address of its page, where one is known. */

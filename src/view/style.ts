@@ -10,13 +10,31 @@ export interface Style {
 }
 
 const unicode: Record<Mark, string> = {
-  done: '✔', running: '●', skipped: '○', failed: '✖', undone: '↺', waiting: '?', note: '!',
+  done: '✔',
+  running: '●',
+  skipped: '○',
+  failed: '✖',
+  undone: '↺',
+  waiting: '?',
+  note: '!',
 };
 const ascii: Record<Mark, string> = {
-  done: '+', running: '*', skipped: '-', failed: 'x', undone: '<', waiting: '?', note: '!',
+  done: '+',
+  running: '*',
+  skipped: '-',
+  failed: 'x',
+  undone: '<',
+  waiting: '?',
+  note: '!',
 };
 const colours: Record<Mark, Colour> = {
-  done: 'green', running: 'cyan', skipped: 'dim', failed: 'red', undone: 'yellow', waiting: 'yellow', note: 'yellow',
+  done: 'green',
+  running: 'cyan',
+  skipped: 'dim',
+  failed: 'red',
+  undone: 'yellow',
+  waiting: 'yellow',
+  note: 'yellow',
 };
 
 /** No colour: for files, tests and machines. */
@@ -37,6 +55,9 @@ export function speaksUtf8({ LC_ALL, LC_CTYPE, LANG }: Record<string, string | u
 
 /** Text from outside, without anything that a terminal would obey; on one line. */
 export function plainText(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '').replace(/\s*\n\s*/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f]/g, '');
+   
+  return text
+    .replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/[\u0000-\u001f\u007f-\u009f]/g, '');
 }

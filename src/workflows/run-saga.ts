@@ -1,6 +1,6 @@
 import { allHandlersFinished, ApplicationFailure, CancellationScope, condition, TimeoutFailure, workflowInfo } from '@temporalio/workflow';
 import { failureType, rootMessage } from '../errors.js';
-import type { AdoptInput, DeployInput, Kind, Outcome, Report, Resolved, RollbackStart } from '../model.js';
+import type { Kind, Outcome, Report, Resolved } from '../model.js';
 import { Board } from './board.js';
 import { Inbox } from './inbox.js';
 import { checkInput, refuseStart, textOf } from './start.js';
@@ -43,7 +43,7 @@ async function resolve(kind: Kind, input: unknown, board: Board): Promise<Resolv
   }
   const state = board.began('resolve');
   try {
-    const resolved = await askHost('resolve', [{ kind, input: checked as DeployInput | RollbackStart | AdoptInput }], `resolve: ${kind} ${textOf(input, 'version')}`);
+    const resolved = await askHost('resolve', [{ kind, input: checked }], `resolve: ${kind} ${textOf(input, 'version')}`);
     board.ended(state, 'done');
     return resolved;
   } catch (error) {

@@ -53,10 +53,20 @@ export async function openStage(): Promise<Stage> {
   Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   const address = inject('temporal');
   const namespace = `cli-${randomUUID().slice(0, 8)}`;
-  const [connection, native, { code }] = await Promise.all([Connection.connect({ address }), NativeConnection.connect({ address }), bundle()]);
+  const [connection, native, { code }] = await Promise.all([
+    Connection.connect({ address }),
+    NativeConnection.connect({ address }),
+    bundle(),
+  ]);
   await makeNamespace(connection, namespace);
   const env = { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace, SLIPWAY_USER: 'ann' };
-  const common = { connection: native, namespace, dataConverter, stickyQueueScheduleToStartTimeout: '1 second', maxHeartbeatThrottleInterval: '200 ms' };
+  const common = {
+    connection: native,
+    namespace,
+    dataConverter,
+    stickyQueueScheduleToStartTimeout: '1 second',
+    maxHeartbeatThrottleInterval: '200 ms',
+  };
   const names: string[] = [];
   const places: { stop(): Promise<void> }[] = [];
   const serve = async (options: Partial<Parameters<typeof Worker.create>[0]> & { taskQueue: string }) => {
@@ -74,7 +84,8 @@ export async function openStage(): Promise<Stage> {
   const environments = async () => ({ environments: names, errors: [] });
   const control = () => serve({ taskQueue: 'slipway', workflowBundle: { code }, activities: { environments } });
   let workflows = await control();
-  const begin = (args: string[], { person = false, env: more = {} }: Settings = {}) => beginCli(args, { ...env, ...more }, person);
+  const begin = (args: string[], { person = false, env: more = {} }: Settings = {}) =>
+    beginCli(args, { ...env, ...more }, person);
   return {
     client: new Client({ connection, namespace, dataConverter }),
     env,
@@ -101,7 +112,16 @@ export async function openStage(): Promise<Stage> {
 
 export const gate = (changes = {}) => ({ on_deadline: 'remind' as const, four_eyes: false, ...changes });
 export const hostState = (environment: string, changes: Partial<HostState> = {}): HostState => ({
-  environment, host: 'shop-1', current: null, previous: null, lastOutcome: null, journal: null, undo: null, undoPath: null, lastStep: null, ...changes,
+  environment,
+  host: 'shop-1',
+  current: null,
+  previous: null,
+  lastOutcome: null,
+  journal: null,
+  undo: null,
+  undoPath: null,
+  lastStep: null,
+  ...changes,
 });
 
 function beginCli(args: string[], env: Record<string, string>, person: boolean): Running {
@@ -109,8 +129,15 @@ function beginCli(args: string[], env: Record<string, string>, person: boolean):
   const err: string[] = [];
   const left = new AbortController();
   const cli: Cli = {
-    out: (text) => void out.push(text), say: (text) => void err.push(text), live: () => undefined, moving: false, env, person,
-    outStyle: plainStyle, sayStyle: plainStyle, interrupted: () => left.signal,
+    out: (text) => void out.push(text),
+    say: (text) => void err.push(text),
+    live: () => undefined,
+    moving: false,
+    env,
+    person,
+    outStyle: plainStyle,
+    sayStyle: plainStyle,
+    interrupted: () => left.signal,
   };
   const done = runCli(args, cli).then((code) => ({ code, out: out.join('\n'), err: err.join('\n') }));
   const text = () => [...err, ...out].join('\n');
@@ -147,11 +174,31 @@ function bundle() {
 }
 
 function fakeHost(environment: string, changes: Partial<Outline>): Fakes {
-  const names: StepName[] = ['preflight', 'go', 'fetch', 'backup', 'stop', 'standby', 'switch', 'migrate', 'start', 'verify', 'open', 'data'];
+  const names: StepName[] = [
+    'preflight',
+    'go',
+    'fetch',
+    'backup',
+    'stop',
+    'standby',
+    'switch',
+    'migrate',
+    'start',
+    'verify',
+    'open',
+    'data',
+  ];
   const changing = new Set(names.slice(4));
   const outline: Outline = {
-    hash: 'h'.repeat(64), gates: {}, people: {}, on_failure: 'rollback', go: ['change: none'], window: false, watchMs: 0,
-    steps: names.map((name) => ({ name, is: 'step', title: name, changes: changing.has(name) })), ...changes,
+    hash: 'h'.repeat(64),
+    gates: {},
+    people: {},
+    on_failure: 'rollback',
+    go: ['change: none'],
+    window: false,
+    watchMs: 0,
+    steps: names.map((name) => ({ name, is: 'step', title: name, changes: changing.has(name) })),
+    ...changes,
   };
   const previous = { version: '1.0.0', sha: 'b'.repeat(40), run: 'run-0' };
   const resolve = async ({ kind, input }: { kind: Kind; input: { version?: string; by?: string } }) => {
@@ -169,7 +216,16 @@ function fakeHost(environment: string, changes: Partial<Outline>): Fakes {
     record: async (call) => ({ current: call.run.version.version, evidence: '/records/run-1' }),
     state: async () => hostState(environment, { current: previous, lastOutcome: 'deployed' }),
     history: async () => [],
-    fetch: nothing, backup: nothing, stop: nothing, standby: nothing, switch: nothing, migrate: nothing, start: nothing, open: nothing,
-    close: nothing, putBack: nothing, swapIn: nothing,
+    fetch: nothing,
+    backup: nothing,
+    stop: nothing,
+    standby: nothing,
+    switch: nothing,
+    migrate: nothing,
+    start: nothing,
+    open: nothing,
+    close: nothing,
+    putBack: nothing,
+    swapIn: nothing,
   };
 }

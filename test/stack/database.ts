@@ -7,9 +7,8 @@ export interface TestDatabase extends DevDatabase {
   drop(): Promise<void>;
 }
 
-/** A database of a test's own, with its roles, on the suite's server. */
-export async function freshDatabase(): Promise<TestDatabase> {
-  const superuser = inject('postgres');
+/** A database of a test's own, with its roles, on the suite's server unless another one's superuser is given. */
+export async function freshDatabase(superuser: string = inject('postgres')): Promise<TestDatabase> {
   const name = `t_${randomBytes(5).toString('hex')}`;
   return { ...(await createDatabase(superuser, name)), drop: () => dropDatabases(superuser, name) };
 }

@@ -23,11 +23,11 @@ export interface Stand {
   home: string;
   worker: WorkerProcess;
   /** Starts a run the way the CLI does. */
-  start(kind: Kind, input?: object): Promise<WorkflowHandle>;
+  start: (kind: Kind, input?: object) => Promise<WorkflowHandle>;
   /** Runs to the end, approving every gate as ann; other questions fail the test. */
-  go(kind: Kind, input?: object): Promise<Ended>;
+  go: (kind: Kind, input?: object) => Promise<Ended>;
   /** Lines that the shop's start and stop scripts left, one each time they ran. */
-  ledger(): Promise<string[]>;
+  ledger: () => Promise<string[]>;
 }
 export type Ended = Report & { failed: boolean };
 export interface WorkerProcess {
@@ -39,13 +39,19 @@ export interface WorkerProcess {
   restart(): Promise<void>;
 }
 
-export async function withStand(use: (stand: Stand) => Promise<void>, settings: { definition?: (yaml: string) => string } = {}): Promise<void> {
+export interface StandSettings {
+  definition?: (yaml: string) => string;
+  /** Outside vitest, or on servers of a test's own: Temporal's `host:port`, PostgreSQL's superuser. @default the suite's */
+  servers?: { temporal?: string; postgres?: string };
+}
+
+export async function withStand(use: (stand: Stand) => Promise<void>, settings: StandSettings = {}): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-stand-'));
   await chmod(folder, 0o711);
-  const database = await freshDatabase();
+  const database = await freshDatabase(settings.servers?.postgres);
   const shop = await buildShop({ folder: join(folder, 'shop'), databaseUrls: { owner: database.ownerUrl, backup: database.backupUrl, admin: database.adminUrl } });
   await keepLedger(shop.systems, join(folder, 'ledger'), settings.definition);
-  const address = inject('temporal');
+  const address = settings.servers?.temporal ?? inject('temporal');
   const namespace = `stand-${randomUUID().slice(0, 8)}`;
   const connection = await Connection.connect({ address });
   await makeNamespace(connection, namespace);

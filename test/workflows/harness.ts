@@ -8,14 +8,14 @@ import { dataConverter } from '../../src/codec/data-converter.js';
 import { registerSearchAttributes } from '../../src/lib/search-attributes.js';
 import type { Call, Choice, Kind, Outline, Report, Resolved, Run, Status, StepName } from '../../src/model.js';
 
-type Fakes = { [Name in keyof Activities]?: (...args: Parameters<Activities[Name]>) => unknown };
+export type Fakes = { [Name in keyof Activities]?: (...args: Parameters<Activities[Name]>) => unknown };
 export interface Bench {
   environment: string;
   client: Client;
   /** Calls that reached the host, in order: `stop`, `undo migrate putBack`, … */
   log: string[];
-  start(kind: Kind, input?: unknown, options?: Record<string, unknown>): Promise<WorkflowHandle>;
-  worker(): Promise<{ stop(): Promise<void> }>;
+  start: (kind: Kind, input?: unknown, options?: Record<string, unknown>) => Promise<WorkflowHandle>;
+  worker: () => Promise<{ stop(): Promise<void> }>;
 }
 
 export const outline = (changes: Partial<Outline> = {}): Outline => ({
@@ -27,8 +27,21 @@ export const outline = (changes: Partial<Outline> = {}): Outline => ({
 export const keep: Choice = { decision: 'keep', reason: 'nothing changed', loss: {}, drops: [], asks: false, hash: 'keep' };
 export const gate = (changes = {}) => ({ on_deadline: 'reject' as const, four_eyes: false, ...changes });
 
+interface Settings {
+  outline?: Partial<Outline>;
+  fakes?: Fakes;
+  worker?: boolean;
+  /** @default the suite's server */
+  address?: string;
+  /** @default one of its own */
+  environment?: string;
+  /** What the history says of client and worker. @default pid and host name */
+  identity?: string;
+}
+
 let bundle: Promise<string> | undefined;
-function code(): Promise<string> {
+/** The workflows of this source tree, bundled once. */
+export function code(): Promise<string> {
   const path = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
   const logger = new DefaultLogger('WARN');
   bundle ??= bundleWorkflowCode({ workflowsPath: path, logger }).then((made) => made.code);
@@ -36,19 +49,20 @@ function code(): Promise<string> {
 }
 
 /** A real server and the real workflows over fake activities, in an environment of its own; `before` false leaves the worker to the test. */
-export async function withBench(settings: { outline?: Partial<Outline>; fakes?: Fakes; worker?: boolean }, use: (bench: Bench) => Promise<void>): Promise<void> {
+export async function withBench(settings: Settings, use: (bench: Bench) => Promise<void>): Promise<void> {
   quiet();
-  const environment = `t${randomUUID().slice(0, 8)}/env`;
+  const environment = settings.environment ?? `t${randomUUID().slice(0, 8)}/env`;
   const taskQueue = `w-${environment}`;
-  const address = inject('temporal');
+  const address = settings.address ?? inject('temporal');
+  const identity = settings.identity === undefined ? {} : { identity: settings.identity };
   const connection = await Connection.connect({ address });
   const native = await NativeConnection.connect({ address });
   await registerSearchAttributes(connection, 'default');
-  const client = new Client({ connection, dataConverter });
+  const client = new Client({ connection, dataConverter, ...identity });
   const log: string[] = [];
   const activities = record(log, { ...defaults(environment, settings.outline), ...settings.fakes });
   const startWorker = async () => {
-    const common = { connection: native, dataConverter, stickyQueueScheduleToStartTimeout: '1 second', maxHeartbeatThrottleInterval: '200 ms' };
+    const common = { connection: native, dataConverter, stickyQueueScheduleToStartTimeout: '1 second', maxHeartbeatThrottleInterval: '200 ms', ...identity };
     const workers = await Promise.all([
       Worker.create({ ...common, taskQueue, workflowBundle: { code: await code() }, activities: { environments: activities.environments } }),
       Worker.create({ ...common, taskQueue: environment, activities }),

@@ -1,0 +1,32 @@
+import { proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type { Call, Report, Run, StepName, StepResult } from '../../src/model.js';
+import { around, environmentOf, onHost } from '../../src/workflows/proxies.js';
+import { runSaga } from '../../src/workflows/run-saga.js';
+import { noops } from './noops.js';
+
+/** A whole run as `deploy` is one, with twenty steps that do nothing, each of which changes the system as far as anybody knows. */
+export function saga(): Promise<Report> {
+  return runSaga('deploy', { version: '2.0.0', by: 'bench' }, async ({ run, step }) => {
+    for (const name of noops) await step(name, () => act(run), () => act(run));
+  });
+}
+
+/** What proxies.ts does for the activities of a release. */
+function act(run: Run): Promise<StepResult> {
+  const here = around.getStore();
+  if (!here) throw new Error('called outside a step');
+  const call: Call = { run, at: here.at, notes: here.takeNotes() };
+  return onHost('noop' as StepName as 'stop', [call], here.summary);
+}
+
+/** What one writes without Slipway: as many activities on the same queues, with nothing in and nothing out. */
+export async function plain(frame: boolean): Promise<void> {
+  const control = proxyActivities<{ plainNoop(): Promise<void> }>({ startToCloseTimeout: '1 minute' });
+  const onHost = proxyActivities<{ plainNoop(): Promise<void> }>({ startToCloseTimeout: '1 minute', taskQueue: environmentOf(workflowInfo().workflowId) });
+  if (frame) {
+    await control.plainNoop();
+    await onHost.plainNoop();
+  }
+  for (let step = 0; step < noops.length; step++) await onHost.plainNoop();
+  if (frame) await onHost.plainNoop();
+}
