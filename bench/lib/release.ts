@@ -5,6 +5,7 @@ import type { Host } from '../../src/activities/host.js';
 import { home, runFolder } from '../../src/activities/host.js';
 import { pinnedPath, type Pinned } from '../../src/activities/pinned.js';
 import { record } from '../../src/activities/record.js';
+import { releases } from '../../src/activities/releases.js';
 import { outline, runId } from '../../src/activities/resolve.js';
 import { inStep, looking } from '../../src/activities/step.js';
 import { writeUndoFile } from '../../src/activities/undo-file.js';
@@ -24,19 +25,19 @@ export interface BenchActivities {
 export function benchActivities(host: Host, environment: string): BenchActivities {
   const definition = makeDefinition(host, environment);
   const version = { version: '2.0.0', sha: 'a'.repeat(40) };
-  const previous = { version: '1.0.0', sha: 'b'.repeat(40), run: 'run-0' };
-  const plan = makePlan(definition, version, previous);
   return {
     resolve: async () => {
       const { info } = Context.current();
-      const id = `${runId(info.scheduledTimestampMs, info.workflowExecution?.runId ?? '')}`;
+      const id = runId(info.scheduledTimestampMs, info.workflowExecution?.runId ?? '');
+      const { current: previous } = await releases(home(host, environment));
+      const plan = makePlan(definition, version, previous);
       const run: Run = { id, kind: 'deploy', environment, version, previous, change: 'none', plan: plan.hash, skipped: {} };
       const pinned: Pinned = { definition, plan, before: {}, live: previous, people: {} };
       await pin(host, run, pinned);
       return { run, by: 'bench', outline: outline(plan, pinned) };
     },
     noop: (call) => inStep(host, call, { changes: true }, async () => ({ note: 'nothing was done' })),
-    record: (call, ending) => inStep(host, call, { changes: false }, (step) => record(host, call, step, ending)),
+    record: (call, ending) => inStep(host, call, { changes: false, ends: true }, (step) => record(host, call, step, ending)),
     plainNoop: async () => undefined,
   };
 }
@@ -66,7 +67,7 @@ function makeDefinition(host: Host, environment: string): Definition {
   };
 }
 
-function makePlan(definition: Definition, version: Plan['version'], previous: Plan['version']): Plan {
+function makePlan(definition: Definition, version: Plan['version'], previous: Plan['previous']): Plan {
   const steps = noops.map((name) => ({ name, is: 'step' as const, title: 'does nothing', commands: ['true'], undo: ['true'], changes: true }));
   const shown = { downtime: 'none', warnings: [] };
   const content = { environment: definition.environment, kind: 'deploy' as const, version, previous, change: 'none' as const, steps, pending: {}, unbuilt: [], definition: hashOf(definition) };

@@ -4,11 +4,12 @@ import { fail, failureType, rootMessage } from '../errors.js';
 import { runAttached, runDetached, type CommandResult } from '../lib/command.js';
 import { EnvFile } from '../lib/env-file.js';
 import { appendEvidence } from '../lib/evidence.js';
-import { claim, type Claimant } from '../lib/journal.js';
+import { claim, refuseOthers, type Claimant } from '../lib/journal.js';
 import type { At, Call, Definition, Run } from '../model.js';
 import type { CommandRequest, StepContext } from './context.js';
 import { home, runFolder, type Host } from './host.js';
 import { readPinned, type Pinned } from './pinned.js';
+import { releases } from './releases.js';
 import { heartbeats } from './heartbeats.js';
 import { writeUndoFile } from './undo-file.js';
 
@@ -32,7 +33,13 @@ export async function inStep<T>(host: Host, call: Call, options: { changes: bool
   const append: Append = (entry) => appendEvidence(folder, env.redactor.redactDeep(entry));
   const context = { ...makeContext(host, { run, at, definition: pinned.definition, folder, env, beats, append, id }), pinned };
   try {
-    if (options.changes) await claim(home(host, run.environment), claimant(host, call), at);
+    if (options.changes) {
+      await claim(home(host, run.environment), claimant(host, call), at, () => refuseMovedOn(context));
+      // Before the step acts: whoever finds the host dead in the middle of it needs what takes this very step back.
+      await writeUndoFile(context).catch((error: unknown) => {
+        if (!at.undo) throw fail('EvidenceUnwritable', `undo.md cannot be written: ${rootMessage(error)}`);
+      });
+    } else await refuseOthers(home(host, run.environment), claimant(host, call));
     for (const note of notes) await append({ id: note.id, kind: note.kind, at: note.at, data: { text: note.text, ...note.data } });
     const result = env.redactor.redactDeep(await work(context));
     if (!options.ends) await append({ id, kind: 'step', data: { ...at, activity, startedAt, outcome: 'done', result } });
@@ -48,6 +55,19 @@ export async function inStep<T>(host: Host, call: Call, options: { changes: bool
     if (options.changes) await writeUndoFile(context).catch(() => undefined);
     beats.stop();
   }
+}
+
+/**
+ * No run is open here. Yet this one may have ended (its workflow was reset afterwards), or others may have been here since it resolved
+ * (from a second namespace): what it would go back to is not what runs now.
+ */
+async function refuseMovedOn({ run, home }: StepContext): Promise<void> {
+  const { entries, current } = await releases(home);
+  const anew = `start a new ${run.kind}`;
+  if (entries.some((entry) => entry.run === run.id)) throw fail('Fenced', `run ${run.id} ended already, and may not act again: ${anew}`);
+  if (current?.sha === run.previous?.sha && current?.run === run.previous?.run) return;
+  const [now, then] = [current, run.previous].map((release) => (release ? `${release.version} of run ${release.run}` : 'nothing'));
+  throw fail('Fenced', `${run.environment} has moved on since run ${run.id} began: it runs ${now}, no longer ${then}: ${anew}`);
 }
 
 /** Reads outside a run's steps (`resolve`, `plan`): the same context, with nothing recorded. */

@@ -1,8 +1,9 @@
-import { join } from 'node:path';
-import { writeAtomic } from '../lib/files.js';
+import { dirname, join } from 'node:path';
+import { keepWritten } from '../lib/files.js';
+import { quoted } from '../lib/shell-line.js';
 import type { StepName } from '../model.js';
-import { stores } from './data/lookup.js';
 import type { StandbyRecord } from './data/contract.js';
+import { stores } from './data/lookup.js';
 import { begun, readReplacement, readStandby, reversed } from './records.js';
 import { runtime } from './runtime/lookup.js';
 import { source } from './source/lookup.js';
@@ -11,7 +12,7 @@ import type { Step } from './step.js';
 export const undoPath = (folder: string) => join(folder, 'undo.md');
 
 /**
- * Writes the exact commands, in order, that take this release back by hand: before anything changes, and again after each
+ * Writes the exact commands, in order, that take this release back by hand: before anything changes, and before and after each
  * step. Secrets stand by name; the block works in a plain `sh`, and a second time, too.
  */
 export async function writeUndoFile(context: Step): Promise<void> {
@@ -22,24 +23,43 @@ export async function writeUndoFile(context: Step): Promise<void> {
     `# Take ${run.kind} ${run.version.version} in ${run.environment} back, by hand`,
     '', `Run ${run.id}. Goes back to ${back}. Needs neither Slipway nor Temporal: first end the worker (and see that none of its commands still runs),`,
     'then run this block in a shell as the user that the worker runs as. Every line may be run again.', '',
-    ...(lines.length === 0 ? ['Nothing was changed so far: there is nothing to take back.'] : ['```sh', 'set -eu', ...preamble(context), ...lines, '```']),
+    ...(lines.length === 0 ? ['Nothing was changed so far: there is nothing to take back.'] : ['```sh', 'set -eu', ...(await preamble(context)), ...lines, '```']),
     '', 'Afterwards the environment is still fenced: `slipway recover ' + run.environment + '` shows it.', '',
     `Checks of the version that serves then: ${Object.keys(definition.verify).join(', ') || 'none'}.`, '',
   ];
-  await writeAtomic(undoPath(context.folder), text.join('\n'));
+  await keepWritten(undoPath(context.folder), text.join('\n'));
 }
 
-function preamble({ definition }: Step): string[] {
-  const file = definition.env_file;
-  return [`cd ${quote(definition.directory)}`, ...(file ? [`set -a; . ${quote(file.startsWith('/') ? file : `./${file}`)}; set +a`] : [])];
+async function preamble({ definition, tools }: Step): Promise<string[]> {
+  const psql = stores(definition).some((store) => store.kind === 'postgres') ? await tools.find('psql').catch(() => undefined) : undefined;
+  return [
+    `cd ${quoted(definition.directory)}`,
+    ...(psql ? [`PATH="$PATH":${quoted(dirname(psql))}`] : []),
+    ...(definition.env_file ? readVariables(definition.env_file) : []),
+  ];
+}
+
+/** An env file is no shell script: a URL's `&` or a password's `$` would be run, not read. */
+function readVariables(file: string): string[] {
+  return [
+    'while IFS= read -r line || [ -n "$line" ]; do',
+    '  line=${line#export }; name=${line%%=*}; value=${line#*=}',
+    '  case $name in "$line" | "" | [0-9]* | *[!A-Za-z0-9_]*) continue ;; esac',
+    `  case $value in`,
+    `    \\"*) value=\${value#\\"}; value=\${value%%\\"*} ;;`,
+    `    \\'*) value=\${value#\\'}; value=\${value%%\\'*} ;;`,
+    `    *) value=$(printf '%s' "\${value%%#*}" | sed 's/^[[:space:]]*//; s/[[:space:]]*$//') ;;`,
+    '  esac',
+    '  export "$name=$value"',
+    `done < ${quoted(file)}`,
+  ];
 }
 
 const changing: StepName[] = ['stop', 'switch', 'migrate', 'start'];
 
 async function commands(context: Step): Promise<string[]> {
   const { definition, run, pinned } = context;
-  const acted = changing.some((step) => begun(context, step));
-  if (run.kind === 'adopt' || !acted) return [];
+  if (run.kind === 'adopt' || !changing.some((step) => acted(context, step))) return [];
   const by = runtime(definition).byHand(context);
   const lines = [...heading(`stop ${run.version.version}`), ...by.stop];
   for (const copy of await copies(context)) {
@@ -47,21 +67,25 @@ async function commands(context: Step): Promise<string[]> {
     if (store) lines.push(...heading(`the data of ${copy.takenAt} into ${copy.live.name}; what is there now is kept as ${copy.replaced}`), ...store.byHand(context, copy));
   }
   const target = run.previous ?? pinned.live;
-  if (target && begun(context, 'switch')) lines.push(...heading(`the code of ${target.version}`), ...source(definition).byHand(context, target));
+  if (target && acted(context, 'switch')) lines.push(...heading(`the code of ${target.version}`), ...source(definition).byHand(context, target));
   if (run.previous) lines.push(...heading(`start ${run.previous.version}, and let users in`), ...by.start, ...by.open);
   return lines;
 }
 
-/** What has to be swapped in: the copy from before the migrations, or, of a rollback, the very database that it replaced. */
+/** The copies that hold the data from before this run, once the run may have changed it. */
 async function copies(context: Step): Promise<StandbyRecord[]> {
-  if (context.run.kind === 'rollback') return ((await readReplacement(context.folder)) ?? []).map(reversed);
-  return begun(context, 'migrate') ? ((await readStandby(context.folder)) ?? []) : [];
+  const { run, folder } = context;
+  if (!acted(context, run.kind === 'rollback' ? 'data' : 'migrate')) return [];
+  // A rollback puts older data in; what it replaced is what has to come back.
+  const replaced = run.kind === 'rollback' ? await readReplacement(folder) : undefined;
+  return replaced?.map(reversed) ?? (await readStandby(folder)) ?? [];
+}
+
+/** Also while it acts, and where its worker died before its command's folder was made. */
+function acted(context: Step, step: StepName): boolean {
+  return context.at.step === step || begun(context, step);
 }
 
 function heading(text: string): string[] {
   return ['', `# ${text}`];
-}
-
-function quote(text: string): string {
-  return /^[\w./-]+$/.test(text) ? text : `'${text.replace(/'/g, `'\\''`)}'`;
 }

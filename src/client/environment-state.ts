@@ -1,26 +1,41 @@
 import type { HostState } from '../activities/index.js';
+import { failureType, rootMessage } from '../errors.js';
 import type { Temporal } from '../lib/connection.js';
 import type { Status } from '../model.js';
 import type { EnvironmentState } from '../view/environment.js';
 import { askStatus, findHolder, type Holder } from './holder.js';
-import { readPending, toMs } from './pending.js';
+import { lastServed, readPending, toMs } from './pending.js';
 import { read } from './read.js';
 
 /** Puts together what Temporal, the run itself and its host say of an environment. Takes at most about 4 s. */
 export async function readEnvironment(temporal: Temporal, environment: string): Promise<EnvironmentState> {
-  const asksHost = read<HostState>(temporal, 'state', { environment, withinMs: 4000 }).catch(() => null);
+  const asksHost = askHostState(temporal, environment);
   const holder = await findHolder(temporal, environment);
   if (holder?.running) return runningState(temporal, environment, holder, asksHost);
-  return restingState(environment, holder, await asksHost);
+  return restingState(temporal, environment, holder, await asksHost);
+}
+
+interface HostAnswer {
+  host: HostState | null;
+  /** What it answered instead. */
+  problem?: string;
+}
+
+async function askHostState(temporal: Temporal, environment: string): Promise<HostAnswer> {
+  try {
+    return { host: await read<HostState>(temporal, 'state', { environment, withinMs: 4000 }) };
+  } catch (error) {
+    return failureType(error) === 'Unreachable' ? { host: null } : { host: null, problem: rootMessage(error) };
+  }
 }
 
 async function runningState(
   temporal: Temporal,
   environment: string,
   holder: Holder,
-  asksHost: Promise<HostState | null>,
+  asksHost: Promise<HostAnswer>,
 ): Promise<EnvironmentState> {
-  const [status, host] = await Promise.all([askStatus(temporal, environment, holder.runId), asksHost]);
+  const [status, { host }] = await Promise.all([askStatus(temporal, environment, holder.runId), asksHost]);
   const pending = await readPending(temporal, holder.description, Date.now());
   const first = (name: string) => String(holder.description.searchAttributes[name]?.[0] ?? '?');
   const unserved = pending.find((one) => one.unservedSince)?.unservedSince;
@@ -62,7 +77,12 @@ async function runningState(
   return { ...base, state: 'running', waits: `${what} is at ${phase}` };
 }
 
-function restingState(environment: string, holder: Holder | undefined, host: HostState | null): EnvironmentState {
+async function restingState(
+  temporal: Temporal,
+  environment: string,
+  holder: Holder | undefined,
+  { host, problem }: HostAnswer,
+): Promise<EnvironmentState> {
   const base = {
     environment,
     host,
@@ -70,14 +90,16 @@ function restingState(environment: string, holder: Holder | undefined, host: Hos
     previous: host?.previous?.version ?? null,
   };
   const closed = holder?.description.closeTime?.toISOString();
+  if (problem) return { ...base, state: 'unreadable', waits: problem };
   if (!host) {
+    const since = await lastServed(temporal, environment);
     const outcome = holder?.description.searchAttributes.Outcome?.[0];
     const last = outcome ? `the last run, ${holder?.kind}, ended ${String(outcome)}; ` : '';
     return {
       ...base,
       state: 'no-host-worker',
       waits: `${last}start \`slipway worker\` on its host to see more`,
-      ...(closed ? { since: closed } : {}),
+      ...(since ? { since } : {}),
     };
   }
   if (host.journal) {

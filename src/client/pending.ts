@@ -10,7 +10,9 @@ export interface Pending {
   line: string;
 }
 
+/** As in `temporal.api.enums.v1`: PendingActivityState and TaskQueueType. */
 const SCHEDULED = 1;
+const ACTIVITIES = 2;
 const PATIENCE_MS = 5000;
 
 /** The activities that are open, as the server sees them. An activity that waits for 5 s has no worker. */
@@ -35,6 +37,14 @@ export async function readPending(
       };
     }),
   );
+}
+
+/** When a worker last asked for the environment's work; undefined where none did in the last minutes. */
+export async function lastServed({ client, namespace }: Temporal, environment: string): Promise<string | undefined> {
+  const queue = { namespace, taskQueue: { name: environment }, taskQueueType: ACTIVITIES };
+  const { pollers } = await client.workflowService.describeTaskQueue(queue);
+  const last = Math.max(0, ...(pollers ?? []).map((poller) => toMs(poller.lastAccessTime)));
+  return last > 0 ? new Date(last).toISOString() : undefined;
 }
 
 /** Milliseconds of a protobuf timestamp; 0 where it is not set. */

@@ -13,7 +13,7 @@ export interface DevRequest extends Flags {
   data?: string;
   port?: string;
   uiPort?: string;
-  host: string;
+  host?: string;
   systems?: string;
 }
 
@@ -38,7 +38,7 @@ export async function dev(cli: Cli, request: DevRequest): Promise<number> {
     cli.say(`  in other terminals: export SLIPWAY_UI=${server.uiUrl}`);
     cli.say('  then: slipway status, slipway plan ENVIRONMENT VERSION, slipway deploy ENVIRONMENT VERSION');
     if (stopped.aborted) return 0;
-    const { systems, host } = request;
+    const { systems, host = 'localhost' } = request;
     return await worker(cli, {
       address: server.address,
       namespace: 'default',

@@ -19,11 +19,21 @@ import { promisify } from 'node:util';
 const syncContent = promisify(fdatasync);
 const syncAll = promisify(fsync);
 let temporaries = 0;
+const written = new Map<string, string>();
 
 /** Replaces the file in one moment; once this returns, the new content survives a power cut. */
 export async function writeAtomic(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
   await replaceFile(path, content, mode);
   await syncFolder(dirname(path));
+}
+
+/** As `writeAtomic`, and free where this process wrote that very content last, and it still stands there. */
+export async function keepWritten(path: string, content: string, mode = 0o600): Promise<void> {
+  if (written.get(path) === content && (await readText(path)) === content) return;
+  written.delete(path);
+  await writeAtomic(path, content, mode);
+  if (written.size >= 100) written.clear();
+  written.set(path, content);
 }
 
 /** As `writeAtomic`, but after a power cut the old content may stand again. It never is a mixture. */

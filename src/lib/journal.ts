@@ -13,11 +13,17 @@ export async function readJournal(home: string): Promise<Journal | undefined> {
   return readAt(join(home, 'journal.json'));
 }
 
-/** Opens the environment for this run, or notes how far it came. Durable. Throws Fenced while another run has it. */
-export async function claim(home: string, who: Claimant, at: At): Promise<Journal> {
+/**
+ * Opens the environment for this run, or notes how far it came. Durable. Throws Fenced while another run has it, and what `mayOpen` throws
+ * where no run is open.
+ */
+export async function claim(home: string, who: Claimant, at: At, mayOpen?: () => Promise<void>): Promise<Journal> {
   return locked(home, who, async () => {
     const open = await readJournal(home);
-    if (!open) return openNew(home, who, at);
+    if (!open) {
+      await mayOpen?.();
+      return openNew(home, who, at);
+    }
     refuseOther(open, who);
     const next: Journal = { ...open, last: stamped(at) };
     // Lost in a power cut, the name would be that of the step before: still this run's.
@@ -42,6 +48,12 @@ export async function holds(home: string, who: Claimant): Promise<Journal> {
   if (!open) throw fail('Fenced', `run ${who.run} does not hold ${who.environment}: no run is open there`);
   refuseOther(open, who);
   return open;
+}
+
+/** For what only looks, or writes beside the live system. Throws Fenced while another run is open. */
+export async function refuseOthers(home: string, who: Claimant): Promise<void> {
+  const open = await readJournal(home);
+  if (open) refuseOther(open, who);
 }
 
 /** Ends the run's hold; a second call does nothing. What it was stays as `journal.closed.json`. Throws Fenced for another's. */

@@ -16,7 +16,7 @@ export async function registerSearchAttributes(
   namespace: string,
 ): Promise<void> {
   const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-  const missing = searchAttributes.filter((name) => customAttributes?.[name] !== KEYWORD);
+  const missing = searchAttributes.filter((name) => Number(customAttributes?.[name]) !== KEYWORD);
   if (missing.length === 0) return;
   try {
     const attributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]));

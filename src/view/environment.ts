@@ -13,7 +13,8 @@ export type EnvironmentIs =
   | 'no-host-worker'
   | 'finished'
   | 'held' // by the host's journal, with no run in Temporal
-  | 'empty';
+  | 'empty'
+  | 'unreadable'; // its host answers with an error
 
 export interface EnvironmentState {
   environment: string;
@@ -39,6 +40,7 @@ const words: Record<EnvironmentIs, string> = {
   finished: 'finished',
   held: 'held by a run that did not end',
   empty: 'nothing deployed yet',
+  unreadable: 'its host cannot tell',
 };
 const marks: Record<EnvironmentIs, Mark> = {
   waiting: 'waiting',
@@ -48,6 +50,7 @@ const marks: Record<EnvironmentIs, Mark> = {
   finished: 'done',
   held: 'failed',
   empty: 'skipped',
+  unreadable: 'failed',
 };
 
 /** One line an environment. */

@@ -19,7 +19,8 @@ export function renderReport(report: Report, style: Style, ui?: string): string[
   const row = (name: string, value: string | null | undefined) => (value ? [`  ${name.padEnd(10)} ${value}`] : []);
   return [
     `${style.mark(marks[outcome])} ${style.paint('bold', outcome)}  ${kind} ${version || '(no version)'} in ${environment}${reason}`,
-    ...row('serves now', report.current ?? 'nothing'),
+    // A run that was refused before it was resolved does not know.
+    ...row('serves now', report.run && (report.current ?? 'nothing')),
     ...report.approvals.flatMap(({ gate, by, at }) => row('approved', `${gate} by ${by}, ${formatTime(at)}`)),
     ...row('report', evidence && `${evidence}/report.md`),
     ...row('undo', evidence && `${evidence}/undo.md`),

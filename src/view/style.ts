@@ -55,7 +55,6 @@ export function speaksUtf8({ LC_ALL, LC_CTYPE, LANG }: Record<string, string | u
 
 /** Text from outside, without anything that a terminal would obey; on one line. */
 export function plainText(text: string): string {
-   
   return text
     .replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '')
     .replace(/\s*\n\s*/g, ' ')

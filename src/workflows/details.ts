@@ -9,8 +9,8 @@ export function render(status: Status): string {
     `**${status.kind} ${escape(status.version)}** into ${status.environment}: ${status.outcome ?? `${status.state} at ${status.phase}`}`,
     status.reason ? escape(status.reason) : '',
     ...status.questions.map((question) => renderQuestion(status, question)),
-    '| | step | note |\n|---|---|---|\n' + status.steps.map((step) => `| ${marks[step.state]} | ${step.undo ? 'undo ' : ''}${step.name} | ${escape(step.note ?? '')} |`).join('\n'),
-    ...status.checks.map((report) => `**${report.phase}**\n\n| | check | expected | seen |\n|---|---|---|---|\n${report.results.map(renderCheck).join('\n')}`),
+    status.steps.map(renderStep).join('\n'),
+    ...status.checks.map((report) => `**${report.phase}**\n\n${report.results.map(renderCheck).join('\n')}`),
     status.refusedCount > 0 ? `**${status.refusedCount} messages did not count**\n\n${status.refused.slice(-5).map((r) => `- ${escape(r.message)}: ${escape(r.reason)}`).join('\n')}` : '',
   ].filter(Boolean).join('\n\n').slice(0, 19_000);
 }
@@ -23,9 +23,13 @@ function renderQuestion(status: Status, question: Question): string {
   ].filter(Boolean).join('\n\n');
 }
 
-function renderCheck(result: CheckResult): string {
-  const mark = { pass: '✔', fail: '✖', 'n/a': '○', skip: '…' }[result.outcome];
-  return `| ${mark} | ${result.name} | ${escape(result.expected)} | ${escape(result.seen)} |`;
+function renderStep(step: StepState): string {
+  return `- ${marks[step.state]} ${step.undo ? 'undo ' : ''}**${step.name}** ${escape(step.note ?? '')}`;
+}
+
+function renderCheck({ name, outcome, expected, seen }: CheckResult): string {
+  const mark = { pass: '✔', fail: '✖', 'n/a': '○', skip: '…' }[outcome];
+  return `- ${mark} **${escape(name)}** ${escape(seen)}${outcome === 'fail' ? ` (expected ${escape(expected)})` : ''}`;
 }
 
 /** The UI renders Markdown and passes HTML on: outside text must be neither. */

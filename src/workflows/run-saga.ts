@@ -37,10 +37,8 @@ async function resolve(kind: Kind, input: unknown, board: Board): Promise<Resolv
   refuseStart();
   const checked = checkInput(kind, input);
   const environment = environmentOf(workflowInfo().workflowId);
-  const { environments } = await control.environments();
-  if (!environments.includes(environment)) {
-    throw ApplicationFailure.nonRetryable(`there is no environment ${environment}; known: ${environments.join(', ') || 'none'}`, 'Usage');
-  }
+  const { environments, errors } = await control.environments();
+  if (!environments.includes(environment)) throw unknownEnvironment(environment, environments, errors);
   const state = board.began('resolve');
   try {
     const resolved = await askHost('resolve', [{ kind, input: checked }], `resolve: ${kind} ${textOf(input, 'version')}`);
@@ -50,6 +48,13 @@ async function resolve(kind: Kind, input: unknown, board: Board): Promise<Resolv
     board.ended(state, 'failed', rootMessage(error));
     throw error;
   }
+}
+
+/** A file that can't be read names no environment: then its errors are what a person has to know. */
+function unknownEnvironment(environment: string, known: string[], errors: string[]): ApplicationFailure {
+  const own = errors.filter((line) => line.includes(`${environment.split('/')[0]}.yaml:`));
+  if (own.length > 0) return ApplicationFailure.nonRetryable(own.join('\n'), 'BadDefinition');
+  return ApplicationFailure.nonRetryable(`there is no environment ${environment}; known: ${known.join(', ') || 'none'}`, 'Usage');
 }
 
 function open({ run, by, outline }: Resolved, board: Board, inbox: Inbox): Saga {
@@ -77,7 +82,7 @@ async function finish(kind: Kind, board: Board, inbox: Inbox, saga: Saga | undef
   await condition(allHandlersFinished);
   const report: Report = {
     environment: board.status.environment, kind, run: board.status.run, outcome: end.outcome, version: board.status.version,
-    current: recorded?.current ?? board.status.previous, reason: end.reason, evidence: recorded?.evidence ?? null, approvals: inbox.approvals,
+    current: recorded ? recorded.current : end.problem === 'Fenced' ? null : board.status.previous, reason: end.reason, evidence: recorded?.evidence ?? null, approvals: inbox.approvals,
     steps: board.status.steps.map((step) => `${step.undo ? 'undo ' : ''}${step.name}: ${step.state}`),
     ...(end.problem ? { problem: end.problem } : {}),
   };

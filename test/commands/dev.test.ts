@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,9 +23,11 @@ it('slipway dev gives a server, its UI and a worker, by which the other commands
     SLIPWAY_STATE: join(folder, 'state'),
     TEMPORAL_ADDRESS: `127.0.0.1:${port}`,
   };
+  const children: ChildProcess[] = [];
   try {
     await inSystems({ 'shop.yaml': shop }, async (systems) => {
       const dev = start(['dev', '--port', `${port}`, '--ui-port', `${uiPort}`, '--systems', systems], env);
+      children.push(dev.child);
       await dev.says(/worker on localhost at 127\.0\.0\.1:\d+: serves shop\/production, and workflows/);
       expect(dev.text()).toContain(`its UI at http://127.0.0.1:${uiPort}`);
       expect(dev.text()).toContain(`export TEMPORAL_ADDRESS=127.0.0.1:${port}`);
@@ -43,6 +45,7 @@ it('slipway dev gives a server, its UI and a worker, by which the other commands
       await expect(fetch(`http://127.0.0.1:${uiPort}`)).rejects.toThrow();
     });
   } finally {
+    children.forEach((child) => child.kill('SIGKILL'));
     await rm(folder, { recursive: true, force: true });
   }
 });

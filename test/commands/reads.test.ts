@@ -30,6 +30,13 @@ describe('slipway status', () => {
     const finished = await stage.environment();
     const empty = await stage.environment({ fakes: { state: async () => hostState('e') } });
     const held = await stage.environment({ fakes: { state: async () => hostState('h', { journal }) } });
+    const torn = await stage.environment({
+      fakes: {
+        state: async () => {
+          throw fail('EvidenceUnwritable', 'history.jsonl is torn');
+        },
+      },
+    });
     const waiting = await stage.environment({ outline: { gates: { go: gate({ roles: ['ops'] }) } } });
     await stage.begin(['deploy', waiting.environment, '2.0.0', '--detach']).done;
     await stage.begin(['watch', waiting.environment]).says(/\? go/);
@@ -43,6 +50,7 @@ describe('slipway status', () => {
         `held by a run that did not end +deploy run-9 did not end, its last step was migrate: slipway recover ${held.environment}`,
       ),
     );
+    expect(line(torn.environment)).toMatch(/- +its host cannot tell +history\.jsonl is torn$/);
     expect(line(waiting.environment)).toMatch(/1\.0\.0 +waits for a person +go \(ops\)$/);
     expect(code).toBe(0);
 
@@ -265,28 +273,6 @@ describe('what is not there', () => {
     });
   });
 
-  it('says that no worker serves the host, once the server is sure', async () => {
-    const { environment } = await stage.environment({ worker: false });
-    const [deploy, status, history] = await Promise.all(
-      [
-        ['deploy', environment, '2.0.0'],
-        ['status', environment],
-        ['history', environment],
-      ].map((args) => stage.run(args)),
-    );
-    expect(deploy).toMatchObject({
-      code: 1,
-      out: text(`no worker serves ${environment}: start \`slipway worker\` on its host`),
-    });
-    expect(deploy?.err.match(/! no worker serves/g)).toHaveLength(1);
-    expect(status?.out).toMatch(/no worker on the host|running/);
-    const waits = `! the host of ${environment} has not answered yet; waiting for up to a minute`;
-    expect(history).toMatchObject({
-      code: 1,
-      err: `${waits}\nslipway: no worker serves ${environment}: start \`slipway worker\` on its host`,
-    });
-  }, 120_000);
-
   it('keeps a decision as a signal when no worker answers; it counts once when one does', async () => {
     const { environment } = await stage.environment({ outline: { gates: { go: gate() } } });
     const deploy = stage.begin(['deploy', environment, '2.0.0'], { person: true });
@@ -298,6 +284,14 @@ describe('what is not there', () => {
     expect(ended.code).toBe(0);
     expect(ended.err).toContain('! no workflow worker answers on queue slipway');
     expect(ended.out.match(/approved {3}go by bob/g)).toHaveLength(1);
+  });
+
+  it('says in one line that there is no such namespace', async () => {
+    const { TEMPORAL_ADDRESS: address } = stage.env;
+    const err = `slipway: there is no namespace nope at ${address}: name one with --namespace / TEMPORAL_NAMESPACE`;
+    for (const args of [['status'], ['deploy', 'shop/local', '1'], ['watch', 'shop/local']]) {
+      expect(await stage.run([...args, '--namespace', 'nope'])).toEqual({ code: 1, out: '', err });
+    }
   });
 
   it('says in one line that no server is there', async () => {

@@ -79,9 +79,11 @@ export async function withStand(use: (stand: Stand) => Promise<void>, settings: 
 /** Approves what opens, until the run ends. */
 export async function approveAll(handle: WorkflowHandle): Promise<Ended> {
   let ended: Ended | undefined;
-  void ending(handle).then((report) => (ended = report));
+  let broken: Error | undefined;
+  void ending(handle).then((report) => (ended = report), (error: Error) => (broken = error));
   const said = new Set<string>();
   while (!ended) {
+    if (broken) throw broken;
     const status = await handle.query<Status>('status').catch(() => undefined);
     for (const question of status?.questions ?? []) {
       if (said.has(question.plan + question.name)) continue;

@@ -63,7 +63,7 @@ export const stories: Record<string, Story> = {
     await approve(first, 'go');
     await until(first, ({ questions }) => questions[0]?.name === 'sign-off');
     const { runId } = await client.workflowService.resetWorkflowExecution({
-      namespace: 'default', workflowExecution: { workflowId: environment, runId: first.firstExecutionRunId ?? '' }, reason: 'told', requestId: 'told',
+      namespace: 'default', workflowExecution: { workflowId: environment, runId: (await first.describe()).runId }, reason: 'told', requestId: 'told',
       workflowTaskFinishEventId: await taskBefore(await first.fetchHistory(), 'fetch') as never,
     });
     const again = client.workflow.getHandle(environment, runId);

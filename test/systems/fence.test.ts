@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { Client, WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
+import { inject, describe, expect, it } from 'vitest';
+import type { HostState } from '../../src/activities/index.js';
+import { dataConverter } from '../../src/codec/data-converter.js';
+import { readJournal } from '../../src/lib/journal.js';
+import { taskBefore } from '../workflows/stories.js';
+import { asked, approve, look } from './looks.js';
+import { ending, makeNamespace, startProcess, until, withStand, type Ended, type Stand } from './stand.js';
+
+const signedOff = (yaml: string) => yaml.replace('sign-off: none', 'sign-off: { roles: [release-manager] }');
+const asking = (yaml: string) => yaml.replace('on_failure: rollback', 'on_failure: ask');
+
+describe('a release that is half done keeps every other run away from its environment', () => {
+  it('a second start, a second namespace, a Reset to before the stop, one to the beginning, and whatever is started then', async () => {
+    await withStand(async (stand) => {
+      const { go, start, client, environment } = stand;
+      expect(await go('deploy', { version: '1.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed' });
+      const holder = await start('deploy', { version: '2.0.0', change: 'compatible', by: 'bob' });
+      await asked(holder, 'sign-off');
+      const before = await look(stand);
+
+      await expect(start('deploy', { version: '3.0.0' })).rejects.toBeInstanceOf(WorkflowExecutionAlreadyStartedError);
+      await inSecondNamespace(stand, async (second) => {
+        const held = { outcome: 'failed-unchanged', failed: true, problem: 'Held' };
+        await refused(stand, await ending(await second.start('deploy', { version: '3.0.0', by: 'bob' })), held);
+        await refused(stand, await ending(await second.start('rollback', { by: 'bob' })), held);
+        await refused(stand, await ending(await second.start('adopt', { by: 'bob' })), held);
+        await recovered(stand, await second.start('recover', {}));
+      });
+      expect(await look(stand)).toEqual(before);
+
+      const history = await holder.fetchHistory();
+      await refused(stand, await ending(await reset(client, environment, await taskBefore(history, 'stop'))), { outcome: 'stopped', failed: true, problem: 'Fenced', current: null });
+      await refused(stand, await ending(await reset(client, environment, await taskBefore(history, 'resolve'))), { outcome: 'failed-unchanged', failed: true, problem: 'Held' });
+      await refused(stand, await go('rollback', { by: 'bob' }), { outcome: 'failed-unchanged', failed: true, problem: 'Held' });
+      await recovered(stand, await start('recover', {}));
+      expect(await look(stand)).toEqual(before);
+    }, { definition: signedOff });
+  }, 240_000);
+
+  it('a Terminate in the middle of a step, and a start with TerminateExisting while a failure waits for an answer', async () => {
+    const slowly = (yaml: string) => asking(yaml).replace('exec sh scripts/start.sh', 'sleep 1; exec sh scripts/start.sh');
+    await withStand(async (stand) => {
+      const { go, start, client, environment, home } = stand;
+      const failing = await start('deploy', { version: '3.0.0', by: 'bob' });
+      await asked(failing, 'verify');
+      const waiting = await look(stand);
+      const options = { taskQueue: 'slipway', workflowId: environment, args: [{ version: '2.0.0' }], workflowIdConflictPolicy: 'TERMINATE_EXISTING' as const };
+      await refused(stand, await ending(await client.workflow.start('deploy', options)), { outcome: 'failed-unchanged', failed: true, problem: 'Held' });
+      expect((await failing.describe()).status.name).toBe('TERMINATED');
+      await recovered(stand, await start('recover', {}));
+      expect(await look(stand)).toEqual(waiting);
+      expect(await readJournal(home)).toMatchObject({ last: { step: 'start' } });
+      expect(await go('deploy', { version: '2.0.0', by: 'bob' })).toMatchObject({ outcome: 'failed-unchanged', problem: 'Held' });
+    }, { definition: asking });
+
+    await withStand(async (stand) => {
+      const { go, start, home } = stand;
+      const running = await start('deploy', { version: '1.0.0', by: 'bob' });
+      void asked(running, 'none').catch(() => undefined);
+      await until(async () => (await stand.ledger()).includes('start 1.0.0'));
+      await running.terminate('by mistake');
+      await refused(stand, await go('deploy', { version: '2.0.0', by: 'bob' }), { outcome: 'failed-unchanged', failed: true, problem: 'Held' });
+      expect(await readJournal(home)).toMatchObject({ last: { step: 'start' } });
+      expect((await stand.ledger()).filter((line) => line.startsWith('start'))).toEqual(['start 1.0.0']);
+      await recovered(stand, await start('recover', {}));
+    }, { definition: slowly });
+  }, 240_000);
+
+  it('and one that ended, or that others overtook, may not act again', async () => {
+    await withStand(async (stand) => {
+      const { go, start, client, environment } = stand;
+      await inSecondNamespace(stand, async (second) => {
+        const late = await second.start('deploy', { version: '2.0.0', by: 'bob' });
+        const { plan } = await asked(late, 'go');
+        const first = await start('deploy', { version: '1.0.0', by: 'bob' });
+        await approve(first, 'go');
+        expect(await ending(first)).toMatchObject({ outcome: 'deployed' });
+        const before = await look(stand);
+
+        await late.signal('approve', { gate: 'go', by: 'ann', plan });
+        const overtaken = await ending(late);
+        expect(overtaken).toMatchObject({ failed: true, problem: 'Fenced' });
+        expect(overtaken.reason).toContain('moved on');
+        expect(await look(stand)).toEqual(before);
+
+        const again = await ending(await reset(client, environment, await taskBefore(await first.fetchHistory(), 'stop')));
+        expect(again).toMatchObject({ failed: true, problem: 'Fenced' });
+        expect(again.reason).toContain(`run ${again.run} ended already`);
+        expect(await look(stand)).toEqual(before);
+      });
+      expect(await go('deploy', { version: '2.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed' });
+    });
+  }, 240_000);
+});
+
+/** Every refusal names the run that holds, its last changing step, and what to type. */
+async function refused({ home, environment }: Stand, report: Ended, expected: object): Promise<void> {
+  const journal = await readJournal(home);
+  expect(report).toMatchObject(expected);
+  expect(report.reason).toContain(`${environment} is held by run ${journal?.run}`);
+  expect(report.reason).toContain(journal?.last.step);
+  expect(report.reason).toContain(`slipway recover ${environment}`);
+}
+
+/** `recover` shows the state and the way back by hand, and ends well. */
+async function recovered({ home, environment }: Stand, handle: WorkflowHandle): Promise<void> {
+  const state = (await handle.result()) as HostState;
+  const journal = await readJournal(home);
+  expect(state).toMatchObject({ environment, journal, lastStep: journal?.last.step, undoPath: expect.stringContaining(`${journal?.run}/undo.md`) as string });
+  expect(state.undo).toContain('```sh\nset -eu\n');
+  expect((await handle.describe()).status.name).toBe('COMPLETED');
+}
+
+async function inSecondNamespace(stand: Stand, use: (second: { start: (kind: string, input: object) => Promise<WorkflowHandle> }) => Promise<void>): Promise<void> {
+  const namespace = `stand-${randomUUID().slice(0, 8)}`;
+  await makeNamespace(stand.client.connection as Parameters<typeof makeNamespace>[0], namespace);
+  const worker = await startProcess({ connection: { address: inject('temporal') }, namespace, host: 'localhost', systems: stand.shop.systems, stateRoot: stand.state });
+  const client = new Client({ connection: stand.client.connection, namespace, dataConverter });
+  try {
+    await use({ start: (kind, input) => client.workflow.start(kind, { taskQueue: 'slipway', workflowId: stand.environment, args: [input], workflowIdConflictPolicy: 'FAIL' }) });
+  } finally {
+    await client.workflow.getHandle(stand.environment).terminate('end of the test').catch(() => undefined);
+    await worker.kill();
+  }
+}
+
+async function reset(client: Client, workflowId: string, task: number): Promise<WorkflowHandle> {
+  const { runId } = await client.workflow.getHandle(workflowId).describe();
+  const made = await client.workflowService.resetWorkflowExecution({
+    namespace: client.options.namespace, workflowExecution: { workflowId, runId }, reason: 'by mistake', requestId: randomUUID(), workflowTaskFinishEventId: task as never,
+  });
+  return client.workflow.getHandle(workflowId, made.runId);
+}
