@@ -6,11 +6,11 @@ import type { Host } from './activities/host.js';
 import { dataConverter } from './codec/data-converter.js';
 import { listEnvironments } from './definition/load.js';
 import { currentBuild, keptBuild, type Build } from './lib/builds.js';
+import { workflowQueue } from './lib/connection.js';
 import { registerSearchAttributes } from './lib/search-attributes.js';
 import { stateRoot } from './lib/state-root.js';
 import { findTools } from './lib/tools.js';
 
-export const workflowQueue = 'slipway';
 const deploymentName = 'slipway';
 
 export interface WorkerSettings {
@@ -26,6 +26,8 @@ export interface WorkerSettings {
   environments?: string[];
   /** Whether to run workflows, too. @default true */
   workflows?: boolean;
+  /** What new runs begin on. @default this program's own */
+  build?: Build;
 }
 export interface RunningWorker {
   environments: string[];
@@ -46,7 +48,7 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
   const common: Omit<WorkerOptions, 'taskQueue'> = { connection, namespace, dataConverter, shutdownGraceTime: '1 second', maxHeartbeatThrottleInterval: '1 second' };
   const workers = await Promise.all(served.map((taskQueue) => Worker.create({ ...common, taskQueue, activities: all, maxConcurrentActivityTaskExecutions: 20 })));
   const client = new Client({ connection, namespace, dataConverter });
-  if (workflows) workers.push(...(await workflowWorkers(client, host, common)));
+  if (workflows) workers.push(...(await workflowWorkers(client, host, common, settings.build ?? (await currentBuild(host.root)))));
   return {
     environments: served,
     run: async () => {
@@ -66,8 +68,7 @@ async function environmentsOf(host: Host, only?: string[]): Promise<string[]> {
 }
 
 /** The current build, and each earlier one that still has open runs and lies on this machine. New runs begin on the current one. */
-async function workflowWorkers(client: Client, host: Host, common: Omit<WorkerOptions, 'taskQueue'>): Promise<Worker[]> {
-  const build = await currentBuild(host.root);
+async function workflowWorkers(client: Client, host: Host, common: Omit<WorkerOptions, 'taskQueue'>, build: Build): Promise<Worker[]> {
   const { environments } = createActivities(host);
   const older = (await openBuilds(client)).filter((id) => id !== build.id).flatMap((id) => keptBuild(host.root, id) ?? []);
   const workers = await Promise.all([build, ...older].map(({ id, codePath }: Build) => Worker.create({

@@ -44,6 +44,8 @@ export interface StepContext {
    * step and try adopts the first. Throws CommandFailed, Timeout, OutcomeUnknown.
    */
   change(name: string, request: CommandRequest): Promise<CommandResult>;
+  /** Whether an earlier attempt of this step and try began the change of that name: what it changed may be seen already, and it may still run. */
+  began(name: string): boolean;
   /** Appends one entry to the run's evidence; `id` makes a repeated append a no-op. */
   record(id: string, kind: string, data: Record<string, unknown>): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fail } from '../errors.js';
-import { hashOf, readJson } from '../lib/files.js';
+import { hashOf, readText } from '../lib/files.js';
 import type { Definition, Plan, Release, Revisions } from '../model.js';
 
 /** What `resolve` fixed for one run: `pinned.json` of its folder. Every later activity, retry and undo reads this copy. */
@@ -16,12 +16,19 @@ export interface Pinned {
 
 export const pinnedPath = (folder: string) => join(folder, 'pinned.json');
 
+/** Texts that were held against their hashes, by folder: each step reads the same one. */
+const proven = new Map<string, string>();
+
 /** Reads a run's pinned copy. Throws DataRefused when it is not the one that the hash names. */
 export async function readPinned(folder: string, planHash?: string): Promise<Pinned> {
-  const pinned = await readJson<Pinned>(pinnedPath(folder));
-  if (!pinned) throw fail('DataRefused', `${pinnedPath(folder)} is missing: the run's folder was moved or removed`);
+  const text = await readText(pinnedPath(folder));
+  if (text === undefined) throw fail('DataRefused', `${pinnedPath(folder)} is missing: the run's folder was moved or removed`);
+  const pinned = JSON.parse(text) as Pinned;
+  if (proven.get(folder) === text && planHash === pinned.plan.hash) return pinned;
   const { downtime: _downtime, warnings: _warnings, hash, ...content } = pinned.plan;
   const whole = hashOf(content) === hash && hashOf(pinned.definition) === pinned.plan.definition && (planHash === undefined || planHash === hash);
   if (!whole) throw fail('DataRefused', `${pinnedPath(folder)} was changed since the run began: its hash is not the plan's`);
+  if (proven.size >= 100) proven.clear();
+  proven.set(folder, text);
   return pinned;
 }

@@ -17,7 +17,7 @@ export async function fetch(context: Step): Promise<StepResult> {
 }
 
 export async function stop(context: Step): Promise<StepResult> {
-  const first = context.run.previous === null && !context.at.undo && !(await runtime(context.definition).runs(context));
+  const first = context.run.previous === null && !context.at.undo && !context.began('stop') && !(await runtime(context.definition).runs(context));
   if (first) return { note: 'nothing ran before' };
   return runtime(context.definition).stop(context);
 }
@@ -46,7 +46,9 @@ export async function migrate(context: Step): Promise<StepResult> {
   const tool = migrationTool(definition);
   const before = await appliedRevisions(context);
   const known = await knownRevisions(context, run.version);
-  const result = tool && !isEmpty(missing(known, before)) ? await upgrade(context, before, known) : { note: 'no migration is pending' };
+  // A second attempt may find everything applied, by a command that has to be adopted all the same.
+  const pending = !isEmpty(missing(known, before)) || !isEmpty(missing(known, context.pinned.before));
+  const result = tool && pending ? await upgrade(context, before, known) : { note: 'no migration is pending' };
   const counters = await Promise.all(stores(definition).map(async (store) => [store.name, await store.counters(context)] as const));
   await writeCounters(context.folder, Object.fromEntries(counters));
   return result;

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import { fail, failureType, rootMessage } from '../errors.js';
@@ -100,6 +101,7 @@ interface Own { run: Run; at: At; definition: Definition; folder: string; env: E
 function makeContext(host: Host, own: Own): StepContext {
   const { run, at, definition, folder, env, beats, append } = own;
   let reads = 0;
+  const place = (name: string) => join(folder, 'commands', `${at.undo ? 'undo-' : ''}${at.step}-${at.try}-${name}`);
   const finish = async (name: string, changes: boolean, request: CommandRequest, result: CommandResult): Promise<CommandResult> => {
     const { argv, cwd, exitCode, tookMs, tail, log, adopted, timedOut } = result;
     await append({ id: `${own.id}-${name}`, kind: 'command', data: { argv, cwd, changes, exitCode, tookMs, adopted, timedOut, tail: tail.slice(-2000), ...(log ? { log } : {}) } });
@@ -123,10 +125,9 @@ function makeContext(host: Host, own: Own): StepContext {
       if (beats.left()) throw leaving();
       return finish(`read-${reads}`, false, request, result);
     },
-    change: async (name, request) => {
-      const place = join(folder, 'commands', `${at.undo ? 'undo-' : ''}${at.step}-${at.try}-${name}`);
-      return finish(name, true, request, await runDetached(place, spec(request), { signal: beats.cancelled, detach: beats.detach, onLine: beats.say }));
-    },
+    change: async (name, request) =>
+      finish(name, true, request, await runDetached(place(name), spec(request), { signal: beats.cancelled, detach: beats.detach, onLine: beats.say })),
+    began: (name) => existsSync(place(name)),
     record: async (id, kind, data) => void (await append({ id: `${own.id}-${id}`, kind, data })),
   };
 }

@@ -12,16 +12,6 @@ export function renderQuestion(environment: string, question: Question, style: S
     ...(question.detail ?? []).map((line) => `    ${plainText(line)}`),
     ...roles,
     ...deadline,
-    ...commandsFor(environment, question).map((command) => `    ${style.paint('cyan', command)}`),
+    ...answerCommands(environment, question).map((command) => `    ${style.paint('cyan', command)}`),
   ];
-}
-
-/** One command for each answer, then the first of them in the form of `temporal`. */
-export function commandsFor(environment: string, question: Question): string[] {
-  if (question.is === 'gate') {
-    const [approve = '', temporal = ''] = answerCommands(environment, question);
-    return [approve, approve.replace('slipway approve', 'slipway reject'), temporal];
-  }
-  const each = question.answers.map((word) => answerCommands(environment, { ...question, answers: [word] }));
-  return [...each.map(([command = '']) => command), each[0]?.[1] ?? ''];
 }

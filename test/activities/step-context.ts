@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandRequest, StepContext } from '../../src/activities/context.js';
 import { fail } from '../../src/errors.js';
@@ -40,6 +40,8 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     redactor: env.redactor,
     ...(request.input === undefined ? {} : { input: request.input }),
   });
+  const place = (name: string) =>
+    join(folder, 'commands', `${here.undo ? 'undo-' : ''}${here.step}-${here.try}-${name}`);
   return {
     run: runOf(definition, previous),
     at: here,
@@ -54,11 +56,11 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     progress: onLine,
     read: async (request) => judge(request, await runAttached(specOf(request), { onLine })),
     change: async (name, request) => {
-      const place = join(folder, 'commands', `${here.undo ? 'undo-' : ''}${here.step}-${here.try}-${name}`);
-      const result = await runDetached(place, specOf(request), { onLine });
+      const result = await runDetached(place(name), specOf(request), { onLine });
       if (!result.adopted) changes.push(name);
       return judge(request, result);
     },
+    began: (name) => existsSync(place(name)),
     record: async () => undefined,
     changes,
     lines,

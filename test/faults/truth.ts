@@ -80,7 +80,7 @@ async function inspectRecords({ home }: Stand, { run, outcome }: Ended, note: No
 }
 
 async function inspectDatabase({ database }: Stand, run: string, expected: Expected, note: Noting): Promise<void> {
-  for (const name of await databasesOf(database)) if (/__[pt]_/.test(name)) note('half', `scratch database ${name} is left`);
+  for (const name of await databasesOf(database)) if (/__[ptcd]_/.test(name)) note('half', `scratch database ${name} is left`);
   if (!(await isOpen(database))) return note('half', 'the live database is closed or gone');
   const applied = await ask<{ name: string }>(database.ownerUrl, 'SELECT name FROM "SequelizeMeta"');
   if (applied.length !== migrations[expected.current]) note('half', `${applied.length} migrations are applied, not ${migrations[expected.current]}`);

@@ -42,7 +42,7 @@ export async function sql(url: string, text: string): Promise<Record<string, unk
 /** The version that answers there. */
 export async function served(url: string): Promise<string> {
   try {
-    return ((await (await fetch(`${url}/health`)).json()) as { version: string }).version;
+    return ((await (await fetch(`${url}/health`, { headers: { connection: 'close' } })).json()) as { version: string }).version;
   } catch {
     return 'nothing';
   }

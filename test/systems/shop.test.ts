@@ -1,15 +1,17 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseEnv } from 'node:util';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { readEvidence, verifyEvidence } from '../../src/lib/evidence.js';
 import { readHistory } from '../../src/lib/history.js';
 import type { Plan } from '../../src/model.js';
-import { withStand } from './stand.js';
+import { withStand, type Stand } from './stand.js';
 
 describe('the shop, from its first release to a failed one and back', () => {
   it('is released, released again, fails, is brought back with every row, and can be rolled back', async () => {
-    await withStand(async ({ go, shop, home, ledger, database }) => {
+    await withStand(async (stand) => {
+      const { go, shop, home, ledger, database } = stand;
       expect(await go('deploy', { version: '1.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed', current: '1.0.0', failed: false });
       expect(await go('deploy', { version: '2.0.0', by: 'bob', change: 'compatible' })).toMatchObject({ outcome: 'deployed', current: '2.0.0' });
 
@@ -27,9 +29,10 @@ describe('the shop, from its first release to a failed one and back', () => {
       expect(history.map((entry) => [entry.kind, entry.outcome, entry.current?.version])).toEqual([['deploy', 'deployed', '1.0.0'], ['deploy', 'deployed', '2.0.0'], ['deploy', 'rolled-back', '2.0.0']]);
       for (const entry of history) expect(await verifyEvidence(join(home, 'runs', entry.run), entry.evidence)).toMatchObject({ ok: true });
 
+      expect(await findSecrets(stand, failed.run ?? '')).toEqual([]);
       expect(await go('rollback', { by: 'bob' })).toMatchObject({ outcome: 'done', current: '1.0.0' });
       expect(await (await fetch(`${shop.url}/health`)).json()).toMatchObject({ version: '1.0.0' });
-      expect(await ledger()).toEqual(['stop', 'start 1.0.0', 'open 1.0.0', 'stop 1.0.0', 'start 2.0.0', 'open 2.0.0', 'stop 2.0.0', 'start 3.0.0', 'stop 3.0.0', 'start 2.0.0', 'open 2.0.0', 'stop 2.0.0', 'start 1.0.0', 'open 1.0.0']);
+      expect(await ledger()).toEqual(['start 1.0.0', 'open 1.0.0', 'stop 1.0.0', 'start 2.0.0', 'open 2.0.0', 'stop 2.0.0', 'start 3.0.0', 'stop 3.0.0', 'start 2.0.0', 'open 2.0.0', 'stop 2.0.0', 'start 1.0.0', 'open 1.0.0']);
     });
   }, 240_000);
 
@@ -47,7 +50,7 @@ describe('the shop, from its first release to a failed one and back', () => {
   it('is adopted as it runs, with nothing changed, and released from there', async () => {
     await withStand(async ({ go, home, ledger, client }) => {
       await go('deploy', { version: '1.0.0', by: 'bob' });
-      await (await import('node:fs/promises')).rename(home, `${home}.lost`);
+      await rename(home, `${home}.lost`);
       const refused = await go('deploy', { version: '2.0.0', by: 'bob' });
       expect(refused).toMatchObject({ outcome: 'no-go', problem: 'Drift' });
       expect(refused.reason).toContain('slipway adopt shop/local');
@@ -90,4 +93,18 @@ async function evidenceInPlanOrder(home: string, run: string): Promise<boolean> 
   // fetch and backup run side by side: whichever ends first is written first.
   const sorted = order.every((position, index) => index === 0 || position > (order[index - 1] ?? -1) || [position, order[index - 1]].every((one) => planned[one ?? -1] === 'fetch' || planned[one ?? -1] === 'backup'));
   return sorted && seen.length > 5;
+}
+
+/** Places where a value of the shop's env file stands: in the records of the host, or in Temporal's history of the last run. */
+async function findSecrets({ shop, state, client, environment }: Stand, run: string): Promise<string[]> {
+  const values = Object.values(parseEnv(await readFile(join(shop.directory, '.env'), 'utf8'))).filter((value) => value !== undefined && value.length > 8) as string[];
+  const secrets = values.flatMap((value) => [value, ...(URL.canParse(value) ? [decodeURIComponent(new URL(value).password)] : [])]).filter((value) => value.length > 6);
+  expect(secrets.length).toBeGreaterThan(4);
+  const texts: [string, string][] = [['history', JSON.stringify(await client.workflow.getHandle(environment).fetchHistory())]];
+  for (const file of await readdir(state, { recursive: true, withFileTypes: true })) {
+    // What `npm ci` put into the staged code is the shop's own.
+    if (file.isFile() && !file.parentPath.includes('/code/') && !file.parentPath.includes('/replaced/')) texts.push([join(file.parentPath, file.name), await readFile(join(file.parentPath, file.name), 'latin1')]);
+  }
+  expect(texts.some(([name]) => name.includes(run))).toBe(true);
+  return texts.flatMap(([name, text]) => (secrets.some((secret) => text.includes(secret)) ? [name] : []));
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
@@ -127,10 +127,11 @@ export async function makeNamespace(connection: Connection, namespace: string): 
   });
 }
 
-export async function startProcess(settings: object): Promise<WorkerProcess> {
+export async function startProcess(settings: { stateRoot?: string; [name: string]: unknown }): Promise<WorkerProcess> {
   const path = new URL('worker-process.ts', import.meta.url).pathname;
   const open = async () => {
-    const child = spawn(process.execPath, ['--import', 'tsx', path, JSON.stringify(settings)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const build = await builtBefore(settings.stateRoot);
+    const child = spawn(process.execPath, ['--import', 'tsx', path, JSON.stringify({ ...settings, ...build })], { stdio: ['ignore', 'pipe', 'inherit'] });
     await new Promise<void>((ready, failed) => {
       child.stdout.once('data', () => ready());
       child.once('exit', (code) => failed(new Error(`the worker ended with ${code}`)));
@@ -146,6 +147,12 @@ export async function startProcess(settings: object): Promise<WorkerProcess> {
       child = await open();
     },
   };
+}
+
+/** Bundling takes seconds, and only an uninstalled Slipway does it at each start: a restarted worker takes what the first one made. */
+async function builtBefore(root?: string): Promise<{ build?: { id: string; codePath: string } }> {
+  const [name] = root ? await readdir(join(root, 'builds')).catch(() => []) : [];
+  return root && name ? { build: { id: name.replace('.js', ''), codePath: join(root, 'builds', name) } } : {};
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

@@ -54,13 +54,14 @@ async function upgrade(context: StepContext, directory: string, wanted: string[]
       `nothing was migrated, since this release does not know what the database has: ${before.extra.join(', ')}`,
     );
   }
-  // Also the second call of a step whose worker was lost: what is applied is not applied again.
-  if (before.missing.length === 0) return { note: 'no migration is pending', data: { applied: [] } };
+  // A second call of a step whose worker was lost adopts the command, even where it has applied everything since.
+  if (before.missing.length === 0 && !context.began('migrate')) return { note: 'no migration is pending', data: { applied: [] } };
   const startedAt = performance.now();
   await runMigrate(context, directory, wanted, url);
   demandSame(await applied(context, url), wanted, 'sequelize-cli db:migrate');
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  return { note: `${before.missing.join(', ')} applied in ${seconds} s`, data: { applied: before.missing } };
+  const names = before.missing.join(', ') || 'what an earlier attempt began was';
+  return { note: `${names} applied in ${seconds} s`, data: { applied: before.missing } };
 }
 
 async function runMigrate(context: StepContext, directory: string, wanted: string[], url?: string): Promise<void> {

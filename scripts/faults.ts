@@ -1,0 +1,66 @@
+// `npm run faults [-- GOAL] [--count N] [--seed N]`: goals of reliability at full counts; without a GOAL all of them. Ends with 1 after a fault.
+import { randomInt } from 'node:crypto';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startPostgres, startTemporal } from '../src/lib/dev-servers.js';
+import { runKills } from '../test/faults/kills.js';
+
+interface Settings {
+  seed: number;
+  /** undefined: the goal's own. */
+  count: number | undefined;
+  servers: { temporal: string; postgres: string };
+  say: (line: string) => void;
+}
+
+/** Each tells whether it was met. */
+const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
+  async kills({ count = 40, ...settings }) {
+    const totals = await runKills({ ...settings, count });
+    const { runs, kills, late, lost, duplicated, half } = totals;
+    settings.say(`kills: ${runs} runs, ${kills} kills (${late} after the end), ${lost} lost, ${duplicated} duplicated, ${half} half effects`);
+    return lost + duplicated + half === 0;
+  },
+};
+
+process.exit(await main());
+
+async function main(): Promise<number> {
+  const asked = readArguments();
+  if (typeof asked === 'string') {
+    console.error(asked);
+    return 2;
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-faults-'));
+  await chmod(folder, 0o711); // PostgreSQL may run as another user
+  const [temporal, postgres] = await Promise.all([startTemporal({ folder: join(folder, 'temporal'), headless: true }), startPostgres({ folder: join(folder, 'postgres') })]);
+  try {
+    let met = true;
+    for (const name of asked.names) {
+      console.log(`${name}: seed ${asked.seed}`);
+      const servers = { temporal: temporal.address, postgres: postgres.superuserUrl };
+      met = ((await goals[name]?.({ seed: asked.seed, count: asked.count, servers, say: (line) => console.log(line) })) ?? false) && met;
+    }
+    return met ? 0 : 1;
+  } finally {
+    await Promise.all([temporal.stop(), postgres.stop()]);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function readArguments(): { names: string[]; seed: number; count: number | undefined } | string {
+  const known = Object.keys(goals);
+  const usage = `usage: npm run faults -- [GOAL] [--count N] [--seed N]; goals: ${known.join(', ')}`;
+  try {
+    const { values, positionals } = parseArgs({ allowPositionals: true, options: { count: { type: 'string' }, seed: { type: 'string' } } });
+    const unknown = positionals.find((name) => !known.includes(name));
+    if (unknown !== undefined) return `there is no goal ${unknown}; known: ${known.join(', ')}`;
+    const [count, seed] = [values.count, values.seed].map((text) => (text === undefined ? undefined : Number(text)));
+    if ([count, seed].some((number) => number !== undefined && !Number.isSafeInteger(number)) || (count ?? 1) < 1) return `--count and --seed take whole numbers; ${usage}`;
+    return { names: positionals.length > 0 ? positionals : known, seed: seed ?? randomInt(2 ** 31), count };
+  } catch (error) {
+    return `${(error as Error).message}; ${usage}`;
+  }
+}

@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { dirname } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readEvidence } from '../../src/lib/evidence.js';
+import { until, withStand, type Stand } from '../systems/stand.js';
+import { lockTable, readData, waitsForLock } from './data.js';
+import { follow } from './follow.js';
+import { withHolds, type Holds } from './holds.js';
+import { processesOf } from './processes.js';
+import { findFaults } from './truth.js';
+
+describe('a migration in the middle of a statement', () => {
+  it('is killed with all of its group by Request Cancellation, and taken back; a worker that is stopped leaves it to its successor', async () => {
+    await withHolds((holds) =>
+      withStand(
+        async (stand) => {
+          await holds.install(stand);
+          expect(await stand.go('deploy', { version: '1.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed' });
+          await cancelled(stand, holds);
+          await handedOver(stand, holds);
+        },
+        { definition: (yaml) => holds.definition(yaml) },
+      ),
+    );
+  }, 240_000);
+});
+
+async function cancelled(stand: Stand, holds: Holds): Promise<void> {
+  const [data, before] = [await readData(stand.database.ownerUrl), await stand.ledger()];
+  const { run, handle, lock } = await migrating(stand, holds);
+  const pids = migrators(stand).map(({ pid }) => pid);
+  expect(pids.length).toBeGreaterThan(0);
+  await handle.cancel();
+  // While the statement still waits, so that it is the kill that ended the command.
+  await run.until(() => migrators(stand).length === 0);
+  await lock.end();
+  const ended = await run.ended;
+  expect(ended).toMatchObject({ failed: true, reason: 'cancelled' });
+  const effects = ['stop 1.0.0', 'start 1.0.0', 'open 1.0.0'];
+  expect(await findFaults(stand, ended, before, { outcome: 'rolled-back', current: '1.0.0', effects, data })).toEqual([]);
+}
+
+async function handedOver(stand: Stand, holds: Holds): Promise<void> {
+  const [data, before] = [await readData(stand.database.ownerUrl), await stand.ledger()];
+  delete data.SequelizeMeta;
+  const { run, lock } = await migrating(stand, holds);
+  const pids = migrators(stand).map(({ pid }) => pid);
+  await stand.worker.stop();
+  expect(migrators(stand).map(({ pid }) => pid)).toEqual(pids);
+  await stand.worker.restart();
+  // The new worker waits for it, too.
+  expect(migrators(stand).map(({ pid }) => pid)).toEqual(pids);
+  await lock.end();
+  const ended = await run.ended;
+  const effects = ['stop 1.0.0', 'start 2.0.0', 'open 2.0.0'];
+  expect(await findFaults(stand, ended, before, { outcome: 'deployed', current: '2.0.0', effects, data, kept: true })).toEqual([]);
+  const entries = await readEvidence(join(stand.home, 'runs', ended.run ?? ''));
+  expect(entries.filter(({ id }) => id === 'migrate-1-migrate-migrate')).toMatchObject([{ data: { adopted: true, exitCode: 0 } }]);
+}
+
+/** A deploy of 2.0.0 whose migration waits for a lock. */
+async function migrating(stand: Stand, holds: Holds) {
+  await holds.set('migrate');
+  const handle = await stand.start('deploy', { version: '2.0.0', by: 'bob', change: 'compatible' });
+  const run = follow(handle);
+  await run.until(() => holds.inside('migrate'));
+  const lock = await lockTable(stand.database.superuserUrl, 'customers');
+  await holds.release('migrate');
+  await until(() => waitsForLock(stand.database));
+  return { run, handle, lock };
+}
+
+function migrators({ state }: Stand) {
+  return processesOf(dirname(state)).filter(({ command }) => command.includes('db:migrate'));
+}

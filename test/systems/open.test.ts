@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import type { Status } from '../../src/model.js';
+import { ending, until, withStand, type Stand } from './stand.js';
+
+/** A release that waits for its sign-off: users are in. */
+const signedOff = (yaml: string) => yaml.replace('sign-off: none', 'sign-off: { deadline: 1h, on_deadline: remind }');
+
+async function order({ shop }: Stand): Promise<number> {
+  const body = JSON.stringify({ customer: 1, item: 'Teapot', total_cents: 1999 });
+  return (await fetch(`${shop.url}/orders`, { method: 'POST', headers: { authorization: `Bearer ${shop.token}`, 'content-type': 'application/json' }, body })).status;
+}
+
+describe('after open', () => {
+  it('puts no data back without a person, who sees the rows that it would cost', async () => {
+    await withStand(async (stand) => {
+      await stand.go('deploy', { version: '1.0.0', by: 'bob' });
+      const approved = await openAgain(stand);
+      expect(await order(stand)).toBe(201);
+      await approved.handle.signal('rollback', { by: 'ann', reason: 'it is slow' });
+      const question = await approved.ask('rollback');
+      expect(question.detail?.[0]).toContain('put-back: the data of');
+      expect(question.detail?.slice(1).sort()).toEqual(['main.public.customers: 1 rows would be lost', 'main.public.orders: 1 rows would be lost', 'main.public.payments: 1 rows would be lost']);
+      await approved.handle.signal('approve', { gate: 'rollback', by: 'ann', plan: question.plan, reason: 'the order was ours' });
+      expect(await ending(approved.handle)).toMatchObject({ outcome: 'rolled-back', failed: false, current: '1.0.0' });
+      expect((await (await fetch(`${stand.shop.url}/health`)).json()) as object).toMatchObject({ version: '1.0.0' });
+    }, { definition: signedOff });
+  }, 180_000);
+
+  it('puts data back by itself where it is proven that nobody wrote a row', async () => {
+    await withStand(async (stand) => {
+      await stand.go('deploy', { version: '1.0.0', by: 'bob' });
+      const { handle } = await openAgain(stand);
+      await handle.signal('rollback', { by: 'ann', reason: 'wrong day' });
+      expect(await ending(handle)).toMatchObject({ outcome: 'rolled-back', failed: false, current: '1.0.0', approvals: [{ gate: 'go' }] });
+    }, { definition: signedOff });
+  }, 180_000);
+});
+
+/** 2.0.0, with its users in. */
+async function openAgain({ start }: Stand) {
+  const handle = await start('deploy', { version: '2.0.0', by: 'bob', change: 'compatible' });
+  const ask = (name: string) => until(async () => (await handle.query<Status>('status')).questions.find((question) => question.name === name));
+  await handle.signal('approve', { gate: 'go', by: 'ann', plan: (await ask('go')).plan });
+  await ask('sign-off');
+  return { handle, ask };
+}
