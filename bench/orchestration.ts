@@ -19,27 +19,51 @@ export const bench: Bench = {
     let value = Number.NaN;
     await withStack(async ({ client, folder }) => {
       let last: Report | undefined;
-      const samples = await interleave([
-        { name: 'saga', run: async () => (last = await runSaga(client)) },
-        { name: 'plain workflow', run: () => runPlain(client, true) },
-        { name: 'plain, 20 only', run: () => runPlain(client, false) },
-        { name: 'bash', run: () => runBash(join(folder, 'bash.log')) },
-      ], rounds, say);
+      const samples = await interleave(
+        [
+          { name: 'saga', run: async () => (last = await runSaga(client)) },
+          { name: 'plain workflow', run: () => runPlain(client, true) },
+          { name: 'plain, 20 only', run: () => runPlain(client, false) },
+          { name: 'bash', run: () => runBash(join(folder, 'bash.log')) },
+        ],
+        rounds,
+        say,
+      );
       await prove(last);
       value = Number((quantile(samples.saga ?? [], 0.5) / quantile(samples['plain workflow'] ?? [], 0.5)).toFixed(3));
       text = tableOf(samples, 'plain workflow');
     });
-    return { text, goals: [{ id: 'A1', goal: `saga of 20 steps: p50 ≤ ${bound} × that of a plain workflow with the same activities`, value, unit: '× plain p50', met: value <= bound }] };
+    return {
+      text,
+      goals: [
+        {
+          id: 'A1',
+          goal: `saga of 20 steps: p50 ≤ ${bound} × that of a plain workflow with the same activities`,
+          value,
+          unit: '× plain p50',
+          met: value <= bound,
+        },
+      ],
+    };
   },
 };
 
 function runSaga(client: Client): Promise<Report> {
-  return client.workflow.execute<(input: object) => Promise<Report>>('saga', { taskQueue: workflowQueue, workflowId: environment, workflowIdConflictPolicy: 'FAIL', args: [{}] });
+  return client.workflow.execute<(input: object) => Promise<Report>>('saga', {
+    taskQueue: workflowQueue,
+    workflowId: environment,
+    workflowIdConflictPolicy: 'FAIL',
+    args: [{}],
+  });
 }
 
 let count = 0;
 function runPlain(client: Client, frame: boolean): Promise<void> {
-  return client.workflow.execute<(frame: boolean) => Promise<void>>('plain', { taskQueue: workflowQueue, workflowId: `${environment}/plain/${(count += 1)}`, args: [frame] });
+  return client.workflow.execute<(frame: boolean) => Promise<void>>('plain', {
+    taskQueue: workflowQueue,
+    workflowId: `${environment}/plain/${(count += 1)}`,
+    args: [frame],
+  });
 }
 
 /** What such a script does at least: a command, and a line that says so. */
@@ -51,5 +75,6 @@ async function runBash(log: string): Promise<void> {
 /** What was timed was a whole run: its evidence is whole, too, and names each step. */
 async function prove(report: Report | undefined): Promise<void> {
   const verdict = await verifyEvidence(report?.evidence ?? '');
-  if (report?.outcome !== 'deployed' || !verdict.ok || verdict.entries !== noops.length + 2) throw new Error(`the saga did not do its work: ${JSON.stringify({ report, verdict })}`);
+  if (report?.outcome !== 'deployed' || !verdict.ok || verdict.entries !== noops.length + 2)
+    throw new Error(`the saga did not do its work: ${JSON.stringify({ report, verdict })}`);
 }

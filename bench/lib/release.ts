@@ -16,10 +16,10 @@ import { noops } from './noops.js';
 
 /** What the bench asks of a host: the activities of a release whose steps do nothing. `inStep` and `record` are the real ones. */
 export interface BenchActivities {
-  resolve(): Promise<Resolved>;
-  noop(call: Call): Promise<StepResult>;
-  record(call: Call, ending: Ending): Promise<Recorded>;
-  plainNoop(): Promise<void>;
+  resolve: () => Promise<Resolved>;
+  noop: (call: Call) => Promise<StepResult>;
+  record: (call: Call, ending: Ending) => Promise<Recorded>;
+  plainNoop: () => Promise<void>;
 }
 
 export function benchActivities(host: Host, environment: string): BenchActivities {
@@ -31,13 +31,23 @@ export function benchActivities(host: Host, environment: string): BenchActivitie
       const id = runId(info.scheduledTimestampMs, info.workflowExecution?.runId ?? '');
       const { current: previous } = await releases(home(host, environment));
       const plan = makePlan(definition, version, previous);
-      const run: Run = { id, kind: 'deploy', environment, version, previous, change: 'none', plan: plan.hash, skipped: {} };
+      const run: Run = {
+        id,
+        kind: 'deploy',
+        environment,
+        version,
+        previous,
+        change: 'none',
+        plan: plan.hash,
+        skipped: {},
+      };
       const pinned: Pinned = { definition, plan, before: {}, live: previous, people: {} };
       await pin(host, run, pinned);
       return { run, by: 'bench', outline: outline(plan, pinned) };
     },
     noop: (call) => inStep(host, call, { changes: true }, async () => ({ note: 'nothing was done' })),
-    record: (call, ending) => inStep(host, call, { changes: false, ends: true }, (step) => record(host, call, step, ending)),
+    record: (call, ending) =>
+      inStep(host, call, { changes: false, ends: true }, (step) => record(host, call, step, ending)),
     plainNoop: async () => undefined,
   };
 }
@@ -48,7 +58,11 @@ async function pin(host: Host, run: Run, pinned: Pinned): Promise<void> {
   mkdirSync(join(folder, 'commands', 'stop-1-stop'), { recursive: true });
   await writeAtomic(pinnedPath(folder), JSON.stringify(pinned, null, 2));
   await reserveSpace(folder);
-  await appendEvidence(folder, { id: 'resolve', kind: 'run', data: { step: 'resolve', run, by: 'bench', plan: pinned.plan, before: pinned.before, live: pinned.live } });
+  await appendEvidence(folder, {
+    id: 'resolve',
+    kind: 'run',
+    data: { step: 'resolve', run, by: 'bench', plan: pinned.plan, before: pinned.before, live: pinned.live },
+  });
   await looking(host, run, pinned.definition, (context) => writeUndoFile({ ...context, pinned }));
 }
 
@@ -56,20 +70,65 @@ async function pin(host: Host, run: Run, pinned: Pinned): Promise<void> {
 function makeDefinition(host: Host, environment: string): Definition {
   const directory = join(home(host, environment), 'live');
   mkdirSync(directory, { recursive: true });
-  const secrets = ['DATABASE_PASSWORD', 'SESSION_SECRET', 'MAIL_TOKEN', 'API_KEY'].map((name, index) => `${name}=${`${index}`.repeat(4)}-not-so-secret-${name}\n`);
-  writeFileSync(join(directory, '.env'), `PORT=8080\nNODE_ENV=production\nDATABASE_URL=postgres://app:hidden-word@127.0.0.1/app\n${secrets.join('')}`);
-  const verify = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`check-${index}`, { http: `/health/${index}`, expect: { status: 200, 'json $.status': 'ok' }, withinMs: 10_000 }]));
+  const secrets = ['DATABASE_PASSWORD', 'SESSION_SECRET', 'MAIL_TOKEN', 'API_KEY'].map(
+    (name, index) => `${name}=${`${index}`.repeat(4)}-not-so-secret-${name}\n`,
+  );
+  writeFileSync(
+    join(directory, '.env'),
+    `PORT=8080\nNODE_ENV=production\nDATABASE_URL=postgres://app:hidden-word@127.0.0.1/app\n${secrets.join('')}`,
+  );
+  const verify = Object.fromEntries(
+    Array.from({ length: 12 }, (_, index) => [
+      `check-${index}`,
+      { http: `/health/${index}`, expect: { status: 200, 'json $.status': 'ok' }, withinMs: 10_000 },
+    ]),
+  );
   return {
-    system: environment.split('/')[0] ?? environment, environment, host: 'localhost', directory, env_file: '.env', url: 'http://127.0.0.1:8080', source: { git: {} },
-    runtime: { processes: { start: ['./start'], stop: ['./stop'], ports: [8080], env: {}, timeoutMs: 120_000 }, open: { open: ['./open'], close: ['./close'], closed_url: 'http://127.0.0.1:8081' } },
-    databases: {}, backup: {}, preflight: {}, verify, gates: {}, watchMs: 0, on_failure: 'rollback', rollback: { prefer: 'restore', restore: 'ask' },
-    positions: Object.fromEntries(Object.keys(verify).map((name, index) => [`verify.${name}`, `systems/bench.yaml:${index + 20}`])),
+    system: environment.split('/')[0] ?? environment,
+    environment,
+    host: 'localhost',
+    directory,
+    env_file: '.env',
+    url: 'http://127.0.0.1:8080',
+    source: { git: {} },
+    runtime: {
+      processes: { start: ['./start'], stop: ['./stop'], ports: [8080], env: {}, timeoutMs: 120_000 },
+      open: { open: ['./open'], close: ['./close'], closed_url: 'http://127.0.0.1:8081' },
+    },
+    databases: {},
+    backup: {},
+    preflight: {},
+    verify,
+    gates: {},
+    watchMs: 0,
+    on_failure: 'rollback',
+    rollback: { prefer: 'restore', restore: 'ask' },
+    positions: Object.fromEntries(
+      Object.keys(verify).map((name, index) => [`verify.${name}`, `systems/bench.yaml:${index + 20}`]),
+    ),
   };
 }
 
 function makePlan(definition: Definition, version: Plan['version'], previous: Plan['previous']): Plan {
-  const steps = noops.map((name) => ({ name, is: 'step' as const, title: 'does nothing', commands: ['true'], undo: ['true'], changes: true }));
+  const steps = noops.map((name) => ({
+    name,
+    is: 'step' as const,
+    title: 'does nothing',
+    commands: ['true'],
+    undo: ['true'],
+    changes: true,
+  }));
   const shown = { downtime: 'none', warnings: [] };
-  const content = { environment: definition.environment, kind: 'deploy' as const, version, previous, change: 'none' as const, steps, pending: {}, unbuilt: [], definition: hashOf(definition) };
+  const content = {
+    environment: definition.environment,
+    kind: 'deploy' as const,
+    version,
+    previous,
+    change: 'none' as const,
+    steps,
+    pending: {},
+    unbuilt: [],
+    definition: hashOf(definition),
+  };
   return { ...content, ...shown, hash: hashOf(content) };
 }

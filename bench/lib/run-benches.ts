@@ -17,7 +17,10 @@ export interface Setting {
  * object with an entry per goal. Exit code 0 once everything was measured, met or not; 1 when a bench failed; 2 for wrong arguments.
  */
 export async function runBenches({ folder, argv, out, err }: Setting): Promise<number> {
-  const known = readdirSync(folder).filter((file) => file.endsWith('.ts') && file !== 'run.ts').map((file) => basename(file, '.ts')).sort();
+  const known = readdirSync(folder)
+    .filter((file) => file.endsWith('.ts') && file !== 'run.ts')
+    .map((file) => basename(file, '.ts'))
+    .sort();
   const asked = readArguments(argv, known);
   if (typeof asked === 'string') {
     err(`${asked}\n`);
@@ -30,7 +33,10 @@ export async function runBenches({ folder, argv, out, err }: Setting): Promise<n
     try {
       const { bench } = (await import(pathToFileURL(join(folder, `${name}.ts`)).href)) as { bench: Bench };
       err(`${name}: ${bench.title}\n`);
-      const measured = await bench.measure({ ...(rounds === undefined ? {} : { rounds }), say: (line) => err(`${line}\n`) });
+      const measured = await bench.measure({
+        ...(rounds === undefined ? {} : { rounds }),
+        say: (line) => err(`${line}\n`),
+      });
       goals.push(...measured.goals);
       (json ? err : out)(`${measured.text}\n${measured.goals.map(verdict).join('')}\n`);
     } catch (error) {
@@ -42,17 +48,26 @@ export async function runBenches({ folder, argv, out, err }: Setting): Promise<n
   return failed ? 1 : 0;
 }
 
-interface Asked { names: string[]; rounds: number | undefined; json: boolean }
+interface Asked {
+  names: string[];
+  rounds: number | undefined;
+  json: boolean;
+}
 
 /** A text says what is wrong. */
 function readArguments(argv: string[], known: string[]): Asked | string {
   const usage = `npm run bench -- [NAME …] [--rounds N] [--json]; the benches are ${known.join(', ')}`;
   try {
-    const { values, positionals } = parseArgs({ args: argv, allowPositionals: true, options: { json: { type: 'boolean', default: false }, rounds: { type: 'string' } } });
+    const { values, positionals } = parseArgs({
+      args: argv,
+      allowPositionals: true,
+      options: { json: { type: 'boolean', default: false }, rounds: { type: 'string' } },
+    });
     const strange = positionals.find((name) => !known.includes(name));
     if (strange !== undefined) return `there is no bench ${strange}: ${usage}`;
     const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
-    if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) return `--rounds takes a whole number above 0: ${usage}`;
+    if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))
+      return `--rounds takes a whole number above 0: ${usage}`;
     return { names: positionals.length > 0 ? positionals : known, rounds, json: values.json };
   } catch (error) {
     return `${(error as Error).message}: ${usage}`;

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 /** One way to do the work. */
 export interface Contestant {
   name: string;
-  run(): Promise<unknown>;
+  run: () => Promise<unknown>;
 }
 
 export type Samples = Record<string, number[]>;
@@ -12,7 +12,11 @@ export type Samples = Record<string, number[]>;
  * Times all contestants in turn (ABCABC…), so that whatever else loads the machine loads all of them. The first round is dropped:
  * caches fill, code is compiled. Milliseconds.
  */
-export async function interleave(contestants: Contestant[], rounds: number, say: (line: string) => void): Promise<Samples> {
+export async function interleave(
+  contestants: Contestant[],
+  rounds: number,
+  say: (line: string) => void,
+): Promise<Samples> {
   const samples: Samples = Object.fromEntries(contestants.map(({ name }) => [name, []]));
   for (let round = 0; round <= rounds; round++) {
     for (const { name, run } of contestants) {
@@ -36,14 +40,30 @@ export function quantile(values: number[], share: number): number {
 export function tableOf(samples: Samples, against: string): string {
   const base = samples[against] ?? [];
   const rows = Object.entries(samples).map(([name, values]) => {
-    const paired = quantile(values.map((value, round) => value / (base[round] ?? Number.NaN)), 0.5);
+    const paired = quantile(
+      values.map((value, round) => value / (base[round] ?? Number.NaN)),
+      0.5,
+    );
     const times = [0.5, 0.95, 1].map((share) => quantile(values, share).toFixed(1));
-    return [name, ...times, (quantile(values, 0.5) / quantile(base, 0.5)).toFixed(3), paired.toFixed(3), `${values.length}`];
+    return [
+      name,
+      ...times,
+      (quantile(values, 0.5) / quantile(base, 0.5)).toFixed(3),
+      paired.toFixed(3),
+      `${values.length}`,
+    ];
   });
   return align([['', 'p50 ms', 'p95 ms', 'worst ms', 'p50 ratio', 'paired ratio', 'rounds'], ...rows]);
 }
 
 function align(rows: string[][]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }

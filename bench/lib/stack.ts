@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
 import type { Host } from '../../src/activities/host.js';
 import { dataConverter } from '../../src/codec/data-converter.js';
 import { startTemporal } from '../../src/lib/dev-servers.js';
@@ -43,17 +50,35 @@ async function startWorkers(client: Client, connection: NativeConnection, root: 
   const workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
   const host: Host = { name: 'localhost', systems: root, root, namespace: 'default', tools: findTools() };
   const activities = benchActivities(host, environment);
-  const common: Omit<WorkerOptions, 'taskQueue'> = { connection, dataConverter, shutdownGraceTime: '1 second', maxHeartbeatThrottleInterval: '1 second' };
+  const common: Omit<WorkerOptions, 'taskQueue'> = {
+    connection,
+    dataConverter,
+    shutdownGraceTime: '1 second',
+    maxHeartbeatThrottleInterval: '1 second',
+  };
   const version = { deploymentName: 'slipway', buildId: 'bench' };
   const workers = await Promise.all([
     Worker.create({
-      ...common, taskQueue: workflowQueue, workflowBundle, stickyQueueScheduleToStartTimeout: '1 second', maxCachedWorkflows: 200,
-      activities: { environments: async () => ({ environments: [environment], errors: [] }), plainNoop: activities.plainNoop },
+      ...common,
+      taskQueue: workflowQueue,
+      workflowBundle,
+      stickyQueueScheduleToStartTimeout: '1 second',
+      maxCachedWorkflows: 200,
+      activities: {
+        environments: async () => ({ environments: [environment], errors: [] }),
+        plainNoop: activities.plainNoop,
+      },
       workerDeploymentOptions: { version, useWorkerVersioning: true, defaultVersioningBehavior: 'PINNED' },
     }),
     Worker.create({ ...common, taskQueue: environment, activities, maxConcurrentActivityTaskExecutions: 20 }),
   ]);
   const { namespace, identity } = client.options;
-  await client.workflowService.setWorkerDeploymentCurrentVersion({ namespace, ...version, allowNoPollers: true, ignoreMissingTaskQueues: true, identity });
+  await client.workflowService.setWorkerDeploymentCurrentVersion({
+    namespace,
+    ...version,
+    allowNoPollers: true,
+    ignoreMissingTaskQueues: true,
+    identity,
+  });
   return workers;
 }

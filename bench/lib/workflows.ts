@@ -7,7 +7,12 @@ import { noops } from './noops.js';
 /** A whole run as `deploy` is one, with twenty steps that do nothing, each of which changes the system as far as anybody knows. */
 export function saga(): Promise<Report> {
   return runSaga('deploy', { version: '2.0.0', by: 'bench' }, async ({ run, step }) => {
-    for (const name of noops) await step(name, () => act(run), () => act(run));
+    for (const name of noops)
+      await step(
+        name,
+        () => act(run),
+        () => act(run),
+      );
   });
 }
 
@@ -22,7 +27,10 @@ function act(run: Run): Promise<StepResult> {
 /** What one writes without Slipway: as many activities on the same queues, with nothing in and nothing out. */
 export async function plain(frame: boolean): Promise<void> {
   const control = proxyActivities<{ plainNoop(): Promise<void> }>({ startToCloseTimeout: '1 minute' });
-  const onHost = proxyActivities<{ plainNoop(): Promise<void> }>({ startToCloseTimeout: '1 minute', taskQueue: environmentOf(workflowInfo().workflowId) });
+  const onHost = proxyActivities<{ plainNoop(): Promise<void> }>({
+    startToCloseTimeout: '1 minute',
+    taskQueue: environmentOf(workflowInfo().workflowId),
+  });
   if (frame) {
     await control.plainNoop();
     await onHost.plainNoop();

@@ -7,6 +7,7 @@ import { migrationTool } from './migrations/lookup.js';
 import { backup } from './backup.js';
 import { backupFolder, begun, readCounters, readManifest, readReplacement, readStandby, writeReplacement } from './records.js';
 import { entryOf, releases } from './releases.js';
+import { reopenStores } from './reopen.js';
 import { appliedRevisions, knownRevisions, listed, missing, isEmpty, sameSets } from './revisions.js';
 import type { Step } from './step.js';
 
@@ -22,6 +23,7 @@ interface Point {
 
 /** Decides from revisions, never from guesses, what becomes of the data: keep, undo, or put back; and whether a person has to agree. */
 export async function choose(context: Step): Promise<Choice> {
+  await reopenStores(context);
   const point = await findPoint(context);
   const now = await appliedRevisions(context);
   const target = context.run.kind === 'rollback' ? context.run.version : context.run.previous;

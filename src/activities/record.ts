@@ -2,7 +2,7 @@ import { appendEvidence, evidenceHead } from '../lib/evidence.js';
 import { hashOf } from '../lib/files.js';
 import { appendHistory } from '../lib/history.js';
 import { close, readJournal } from '../lib/journal.js';
-import type { Call, Ending, HistoryEntry, Outcome, Recorded, Release } from '../model.js';
+import type { Call, Ending, HistoryEntry, Outcome, Recorded, Release, Revisions } from '../model.js';
 import { backupFolder, readManifest } from './records.js';
 import { entryOf, releases } from './releases.js';
 import { writeReport } from './report.js';
@@ -22,13 +22,18 @@ export async function record(host: Host, call: Call, context: Step, ending: Endi
     run: run.id, kind: run.kind, outcome: ending.outcome, version: run.version.version, current: serves,
     previous: ending.outcome === 'deployed' ? run.previous : (before?.previous ?? null),
     startedAt: ending.startedAt, endedAt: new Date().toISOString(), by: ending.by, ...(ending.reason ? { reason: ending.reason } : {}),
-    revisions: await appliedRevisions(context), fingerprints: { env_file: context.env.sha256, definition: hashOf(context.definition) },
+    revisions: await revisionsAfter(context, ending.outcome), fingerprints: { env_file: context.env.sha256, definition: hashOf(context.definition) },
     ...(manifest?.proven ? { backup: manifest.id } : {}), evidence: await evidenceHead(context.folder),
   };
   await writeReport(context.folder);
   await appendHistory(context.home, entry);
   if (ending.outcome !== 'stopped' && (await readJournal(context.home))?.run === run.id) await close(context.home, claimant(host, call));
   return { current: serves?.version ?? null, evidence: context.folder };
+}
+
+/** Where people have to look anyway, an unreachable database must not keep the run from ending. */
+async function revisionsAfter(context: Step, outcome: Outcome): Promise<Revisions> {
+  return outcome === 'stopped' ? appliedRevisions(context).catch(() => ({})) : appliedRevisions(context);
 }
 
 function whatServes({ run }: Call, outcome: Outcome): Release | null {

@@ -16,6 +16,10 @@ export const writeStandby = (folder: string, records: StandbyRecord[]) => writeA
 export const readCounters = (folder: string) => readJson<Counters>(join(folder, 'counters.json'));
 export const writeCounters = (folder: string, counters: Counters) => writeAtomic(join(folder, 'counters.json'), JSON.stringify(counters));
 
+/** Whether the version before was proven to be stopped. */
+export const noteStopped = (folder: string) => writeAtomic(join(folder, 'stopped'), '');
+export const wasStopped = (folder: string) => existsSync(join(folder, 'stopped'));
+
 /** What was put in place of the live data, written before the swap: a repeated attempt goes on with the same. */
 export const readReplacement = (folder: string) => readJson<StandbyRecord[]>(join(folder, 'put-back.json'));
 export const writeReplacement = (folder: string, records: StandbyRecord[]) => writeAtomic(join(folder, 'put-back.json'), JSON.stringify(records, null, 2));

@@ -2,7 +2,8 @@ import { fail } from '../errors.js';
 import type { Release, StepResult } from '../model.js';
 import { stores } from './data/lookup.js';
 import { migrationTool } from './migrations/lookup.js';
-import { readReplacement, reversed, writeCounters, writeStandby } from './records.js';
+import { noteStopped, readReplacement, reversed, wasStopped, writeCounters, writeStandby } from './records.js';
+import { reopenStores } from './reopen.js';
 import { appliedRevisions, knownRevisions, missing, isEmpty, listed } from './revisions.js';
 import { runtime } from './runtime/lookup.js';
 import { source } from './source/lookup.js';
@@ -18,8 +19,9 @@ export async function fetch(context: Step): Promise<StepResult> {
 
 export async function stop(context: Step): Promise<StepResult> {
   const first = context.run.previous === null && !context.at.undo && !context.began('stop') && !(await runtime(context.definition).runs(context));
-  if (first) return { note: 'nothing ran before' };
-  return runtime(context.definition).stop(context);
+  const result = first ? { note: 'nothing ran before' } : await runtime(context.definition).stop(context);
+  if (context.at.step === 'stop') await noteStopped(context.folder);
+  return result;
 }
 
 /** With nothing writing: one recovery point over all stores. */
@@ -65,6 +67,9 @@ async function upgrade(context: Step, before: Record<string, string[]>, known: R
 /** Starts what the checkout holds. An older version is started only on revisions that its code is proven to know. */
 export async function start(context: Step, release: Release | null): Promise<StepResult> {
   if (!release) return { note: 'nothing ran before: the system stays stopped' };
+  const neverStopped = context.at.undo && !wasStopped(context.folder) && (await runtime(context.definition).runs(context));
+  if (neverStopped) return { note: `${release.version} was never stopped: it still runs` };
+  await reopenStores(context);
   const applied = await appliedRevisions(context);
   const known = await knownRevisions(context, release);
   const unknown = missing(applied, known);

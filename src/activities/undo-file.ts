@@ -75,10 +75,10 @@ async function commands(context: Step): Promise<string[]> {
 /** The copies that hold the data from before this run, once the run may have changed it. */
 async function copies(context: Step): Promise<StandbyRecord[]> {
   const { run, folder } = context;
-  if (!acted(context, run.kind === 'rollback' ? 'data' : 'migrate')) return [];
   // A rollback puts older data in; what it replaced is what has to come back.
   const replaced = run.kind === 'rollback' ? await readReplacement(folder) : undefined;
-  return replaced?.map(reversed) ?? (await readStandby(folder)) ?? [];
+  if (replaced) return replaced.map(reversed);
+  return acted(context, run.kind === 'rollback' ? 'data' : 'migrate') ? ((await readStandby(folder)) ?? []) : [];
 }
 
 /** Also while it acts, and where its worker died before its command's folder was made. */

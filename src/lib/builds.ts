@@ -12,10 +12,9 @@ export interface Build { id: string; codePath: string }
 const here = dirname(dirname(fileURLToPath(import.meta.url)));
 const prebuilt = join(here, 'workflow-bundle.js');
 
-/** This program's own build: made ahead by `npm run build` (`SLIPWAY_BUNDLE` names another one), or now where it runs from source. Kept under `<root>/builds`. */
+/** This program's own build: made ahead by `npm run build`, or now where it runs from source. Kept under `<root>/builds`. */
 export async function currentBuild(root: string): Promise<Build> {
-  const made = process.env.SLIPWAY_BUNDLE || prebuilt;
-  const code = process.env.SLIPWAY_BUNDLE || existsSync(made) ? await readFile(made, 'utf8') : await bundleWorkflows();
+  const code = existsSync(prebuilt) ? await readFile(prebuilt, 'utf8') : await bundleWorkflows();
   const id = createHash('sha256').update(code).digest('hex').slice(0, 12);
   const codePath = buildPath(root, id);
   if (!existsSync(codePath)) {

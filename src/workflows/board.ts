@@ -22,7 +22,7 @@ export class Board {
     upsertSearchAttributes([
       { key: attributes.system, value: environment.split('/')[0] ?? environment },
       { key: attributes.environment, value: environment },
-      { key: attributes.version, value: version || 'previous' },
+      ...(version ? [{ key: attributes.version, value: version }] : []),
       { key: attributes.phase, value: 'resolve' },
     ]);
   }

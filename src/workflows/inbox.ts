@@ -57,9 +57,10 @@ export class Inbox {
     if (!lossy) this.hearEarly();
     try {
       const answered = () => question.answer !== undefined;
-      while (!answered()) {
-        if (!deadlineMs) await condition(answered);
-        else if (!(await condition(answered, deadlineMs, { summary: `${question.name}: deadline` })) && onDeadline === 'reject') return undefined;
+      // Reminders come ever more seldom, up to once a day: weeks of waiting cost nothing.
+      for (let waitMs = deadlineMs; !answered(); waitMs = Math.min((waitMs ?? 0) * 2, 86_400_000)) {
+        if (!waitMs) await condition(answered);
+        else if (!(await condition(answered, waitMs, { summary: `${question.name}: deadline` })) && onDeadline === 'reject') return undefined;
         else if (!answered()) this.note('reminder', `${question.name} still waits`);
       }
       return question.answer;

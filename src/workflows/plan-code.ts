@@ -10,17 +10,16 @@ export function codeOf(content: string): string {
   return bytesToHex(sha256(utf8ToBytes(content + runIdentity()))).slice(0, 7);
 }
 
-/** Whether this execution came out of a Reset. */
-export function wasReset(): boolean {
-  const info = workflowInfo();
-  return info.runId !== info.firstExecutionRunId;
-}
-
 /**
  * A Reset hands earlier approvals to the new execution again. What lies before the reset point must be replayed as it was,
  * under the first run's id; everything after it has to be asked again, under the new one. The marker tells the two apart.
  */
+export function isAfterReset(): boolean {
+  const { runId, firstExecutionRunId } = workflowInfo();
+  return runId !== firstExecutionRunId && patched(`asked-again-${runId}`);
+}
+
 function runIdentity(): string {
-  const info = workflowInfo();
-  return wasReset() && patched(`asked-again-${info.runId}`) ? info.runId : info.firstExecutionRunId;
+  const { runId, firstExecutionRunId } = workflowInfo();
+  return isAfterReset() ? runId : firstExecutionRunId;
 }

@@ -53,7 +53,9 @@ async function resolve(kind: Kind, input: unknown, board: Board): Promise<Resolv
 /** A file that can't be read names no environment: then its errors are what a person has to know. */
 function unknownEnvironment(environment: string, known: string[], errors: string[]): ApplicationFailure {
   const own = errors.filter((line) => line.includes(`${environment.split('/')[0]}.yaml:`));
-  if (own.length > 0) return ApplicationFailure.nonRetryable(own.join('\n'), 'BadDefinition');
+  // One slip of YAML brings a tail of errors behind it: the first is the one to mend.
+  const more = own.length > 1 ? `; ${own.length - 1} more: slipway validate` : '';
+  if (own[0]) return ApplicationFailure.nonRetryable(own[0] + more, 'BadDefinition');
   return ApplicationFailure.nonRetryable(`there is no environment ${environment}; known: ${known.join(', ') || 'none'}`, 'Usage');
 }
 

@@ -3,7 +3,7 @@ import { failureType, rootMessage } from '../errors.js';
 import type { CheckReport, Choice, Outline, Release, Run, StepName, StepResult } from '../model.js';
 import type { Board } from './board.js';
 import type { Answer, Inbox } from './inbox.js';
-import { codeOf } from './plan-code.js';
+import { codeOf, isAfterReset } from './plan-code.js';
 import { around, askHost, checks } from './proxies.js';
 import { TurnBack } from './turn-back.js';
 
@@ -20,6 +20,8 @@ export class Saga {
   changed = false;
   /** From here on failures are always put to a person. */
   undoing = false;
+  /** Whether people said go again after a Reset. */
+  private confirmed = false;
   /** Hash of the data decision that people agreed to. */
   agreed = '';
   private readonly running = new Set<CancellationScope>();
@@ -29,9 +31,17 @@ export class Saga {
   /** Registers the undo, then acts: a step may have acted and yet report a failure. */
   readonly step = async (name: StepName, act: () => Promise<unknown>, undo?: () => Promise<unknown>): Promise<void> => {
     if (this.skips(name)) return;
+    const changes = this.planned(name)?.changes ?? false;
+    if (changes && !this.changed && isAfterReset() && !this.confirmed) await this.gate('go');
+    const before = this.changed;
     if (undo) this.undos.push({ name, act: undo });
-    if (this.planned(name)?.changes) this.changed = true;
-    await this.attempt(name, act);
+    this.changed ||= changes;
+    try {
+      await this.attempt(name, act);
+    } catch (error) {
+      if (failureType(error) === 'Fenced') this.changed = before; // the fence stands before the act
+      throw error;
+    }
   };
 
   /** Runs steps side by side; when one fails for good, the others are cancelled and awaited before anything is undone. */
@@ -70,6 +80,7 @@ export class Saga {
     this.board.ended(state, answer?.word === 'approve' ? 'done' : 'failed', said);
     if (answer?.word === 'approve') {
       if (choice) this.agreed = choice.hash;
+      this.confirmed = isAfterReset();
       return;
     }
     throw new TurnBack(this.undoing ? 'refused' : this.changed ? 'undo' : 'no-go', `${name}: ${said}`);
@@ -91,15 +102,24 @@ export class Saga {
     await this.step('watch', async () => this.judge('watch', await checks.watch(this.run)));
   };
 
-  /** Acts until it is done, or until policy or a person says otherwise. The saga's only try/catch around a step. */
+  /** Acts until it is done, or until policy or a person says otherwise; a cancel of its scope ends the question as well as the act. */
   async attempt(name: StepName, act: () => Promise<unknown>, undo = false): Promise<'done' | 'skipped'> {
     this.board.enter(undo ? 'undo' : name);
+    const scope = new CancellationScope();
+    this.running.add(scope);
+    try {
+      return await scope.run(() => this.tryUntilDone(name, act, undo));
+    } finally {
+      this.running.delete(scope);
+    }
+  }
+
+  /** The saga's only catch around a step. */
+  private async tryUntilDone(name: StepName, act: () => Promise<unknown>, undo: boolean): Promise<'done' | 'skipped'> {
     const state = this.board.began(name, undo);
     for (let count = 1; ; count++) {
-      const scope = new CancellationScope();
-      this.running.add(scope);
       try {
-        const result = await scope.run(() => around.run(this.around(name, count, undo), act));
+        const result = await around.run(this.around(name, count, undo), act);
         this.board.ended(state, undo ? 'undone' : 'done', (result as StepResult | undefined)?.note);
         return 'done';
       } catch (error) {
@@ -112,8 +132,6 @@ export class Saga {
         }
         if (answer.word !== 'retry') throw new TurnBack(answer.word === 'stop' ? 'stop' : 'undo', `${name}: ${rootMessage(error)}`, failureType(error));
         this.board.ended(state, 'running', `again, says ${answer.by}`);
-      } finally {
-        this.running.delete(scope);
       }
     }
   }

@@ -1,34 +1,28 @@
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { WorkflowHandle } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
-import { startPostgres, type PostgresServer } from '../../src/lib/dev-servers.js';
+import { startPostgres } from '../../src/lib/dev-servers.js';
 import type { Status } from '../../src/model.js';
-import { ending, withStand, type Ended, type Stand } from '../systems/stand.js';
-import { beside, isOpen, readData, stay } from './data.js';
-import { withHolds, type Held, type Holds } from './holds.js';
+import { ending, until, type Ended, type Stand } from '../systems/stand.js';
+import { isOpen, readData, stay } from './data.js';
+import { withHeldShop, type Holds } from './holds.js';
 import { findFaults } from './truth.js';
 
 describe('a PostgreSQL server that is killed and started again', () => {
-  it('in the middle of a standby copy and of a swap: the run ends right, or asks and ends right, and the live database is whole', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'slipway-server-'));
-    await chmod(folder, 0o711);
-    const server = await killable(folder);
+  it('leaves the live database whole, in the middle of a standby copy and of a swap: the step asks, and ends right', async () => {
+    const server = await killableServer();
     try {
-      await withHolds((holds) =>
-        withStand(
-          async (stand) => {
-            await holds.install(stand);
-            expect(await stand.go('deploy', { version: '1.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed' });
-            await inTheCopy(stand, holds, server.crash);
-            await inTheSwap(stand, holds, server.crash);
-          },
-          { definition: (yaml) => holds.definition(yaml), servers: { postgres: server.superuserUrl } },
-        ),
-      );
+      const use = async (stand: Stand, holds: Holds) => {
+        expect(await stand.go('deploy', { version: '1.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed' });
+        await inTheCopy(stand, holds, server.crash);
+        await inTheSwap(stand, holds, server.crash);
+      };
+      await withHeldShop(use, { servers: { postgres: server.url } });
     } finally {
-      await server.stop();
-      await rm(folder, { recursive: true, force: true });
+      await server.end();
     }
   }, 240_000);
 });
@@ -37,10 +31,79 @@ async function inTheCopy(stand: Stand, holds: Holds, crash: () => Promise<void>)
   const [data, before] = [await readData(stand.database.ownerUrl), await stand.ledger()];
   delete data.SequelizeMeta;
   await holds.set('stop');
-  const handle = await stand.start('deploy', { version: '2.0.0', by: 'bob', change: 'compatible' });
-  const ended = await ask(handle, async (run) => {
-    await crashWhileClosed(stand, holds, run, 'stop', crash);
-  });
+  const run = talk(await stand.start('deploy', { version: '2.0.0', by: 'bob', change: 'compatible' }));
+  await crashWhileClosed(stand, holds, crash);
+  run.answerFailures();
   const effects = ['stop 1.0.0', 'start 2.0.0', 'open 2.0.0'];
-  expect(await findFaults(stand, ended, before, { outcome: 'deployed', current: '2.0.0', effects, data, kept: true })).toEqual([]);
+  expect(await findFaults(stand, await run.ended, before, { outcome: 'deployed', current: '2.0.0', effects, data, kept: true })).toEqual([]);
+  expect(run.asked).toEqual([expect.stringContaining('may be closed to everybody')]);
+}
+
+async function inTheSwap(stand: Stand, holds: Holds, crash: () => Promise<void>): Promise<void> {
+  const [data, before] = [await readData(stand.database.ownerUrl), await stand.ledger()];
+  await holds.set('start');
+  const run = talk(await stand.start('deploy', { version: '3.0.0', by: 'bob' }));
+  await until(async () => holds.inside('start'));
+  await holds.set('stop');
+  await holds.release('start');
+  await crashWhileClosed(stand, holds, crash);
+  run.answerFailures();
+  const effects = ['stop 2.0.0', 'start 3.0.0', 'stop 3.0.0', 'start 2.0.0', 'open 2.0.0'];
+  expect(await findFaults(stand, await run.ended, before, { outcome: 'rolled-back', current: '2.0.0', effects, data })).toEqual([]);
+  expect(run.asked).toEqual([expect.stringContaining('may be closed to everybody')]);
+}
+
+/** While a session that cannot be ended keeps the copy or the swap waiting, and nobody else may connect. */
+async function crashWhileClosed({ database }: Stand, holds: Holds, crash: () => Promise<void>): Promise<void> {
+  await until(async () => holds.inside('stop'));
+  await stay(database.superuserUrl);
+  await holds.release('stop');
+  await until(async () => !(await isOpen(database)));
+  await crash();
+}
+
+/** Approves gates, and, from `answerFailures` on, answers each failure by a retry. */
+function talk(handle: WorkflowHandle): { ended: Promise<Ended>; asked: string[]; answerFailures: () => void } {
+  const asked: string[] = [];
+  const said = new Set<string>();
+  let over = false;
+  let answers = false;
+  const ended = ending(handle).finally(() => (over = true));
+  const listen = async () => {
+    while (!over) {
+      const status = await handle.query<Status>('status').catch(() => undefined);
+      for (const { name, is, text, plan, since } of status?.questions ?? []) {
+        if (said.has(`${name} ${since}`) || (is === 'failure' && !answers)) continue;
+        said.add(`${name} ${since}`);
+        if (is === 'failure') asked.push(text);
+        if (is === 'failure') await handle.signal('answer', { to: name, answer: 'retry', by: 'ann', plan });
+        else await handle.signal('approve', { gate: name, by: 'ann', plan });
+      }
+      await wait(50);
+    }
+  };
+  void listen();
+  return { ended, asked, answerFailures: () => void (answers = true) };
+}
+
+/** A server of the test's own, at one port for good. */
+async function killableServer(): Promise<{ url: string; crash: () => Promise<void>; end: () => Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-server-'));
+  await chmod(folder, 0o711);
+  let server = await startPostgres({ folder });
+  const { port, superuserUrl } = server;
+  return {
+    url: superuserUrl,
+    crash: async () => {
+      const [pid] = (await readFile(join(folder, 'data', 'postmaster.pid'), 'utf8')).split('\n');
+      process.kill(Number(pid), 'SIGKILL');
+      await server.stop();
+      // What it left behind has to go before another one may begin there.
+      server = await until(() => startPostgres({ folder, port }));
+    },
+    end: async () => {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
 }

@@ -2,25 +2,38 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Stand } from '../systems/stand.js';
+import { withStand, type Stand, type StandSettings } from '../systems/stand.js';
 
 /** What can be held in its middle: the shop's scripts, `git checkout`, `npm ci`, `sequelize-cli db:migrate`, a check of verify. */
 export type Held = 'start' | 'stop' | 'open' | 'checkout' | 'fetch' | 'migrate' | 'verify';
 
 /** Makes commands wait in their middle for as long as a test wants, so that a kill is sure to land inside. */
 export interface Holds {
-  /** Puts the holds into the shop's definition: for `withStand`. */
-  definition(yaml: string): string;
-  /** Puts them into the checkout: its hooks and its env file. */
-  install(stand: Stand): Promise<void>;
   /** The next such command will wait. */
-  set(name: Held): Promise<void>;
-  release(name: Held): Promise<void>;
+  set: (name: Held) => Promise<void>;
+  release: (name: Held) => Promise<void>;
   /** Whether one waits since `set`. */
-  inside(name: Held): boolean;
+  inside: (name: Held) => boolean;
 }
 
-export async function withHolds(use: (holds: Holds) => Promise<void>): Promise<void> {
+/** The shop, ready for its first release, with everything in it that can be held. */
+export async function withHeldShop(use: (stand: Stand, holds: Holds) => Promise<void>, settings: Pick<StandSettings, 'servers'> = {}): Promise<void> {
+  await withHolds(async (holds) => {
+    const held = async (stand: Stand) => {
+      await holds.install(stand);
+      await use(stand, holds);
+    };
+    await withStand(held, { ...settings, definition: (yaml) => holds.definition(yaml) });
+  });
+}
+
+interface Installed extends Holds {
+  definition: (yaml: string) => string;
+  /** Into the checkout: its hooks and its env file. */
+  install: (stand: Stand) => Promise<void>;
+}
+
+async function withHolds(use: (holds: Installed) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-holds-'));
   const wait = (name: Held) => `while test -e ${folder}/${name}; do touch ${folder}/${name}.in; sleep 0.02; done`;
   const release = (name: Held) => rm(join(folder, name), { force: true });

@@ -1,27 +1,20 @@
-import { join } from 'node:path';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readEvidence } from '../../src/lib/evidence.js';
-import { until, withStand, type Stand } from '../systems/stand.js';
+import { until, type Stand } from '../systems/stand.js';
 import { lockTable, readData, waitsForLock } from './data.js';
 import { follow } from './follow.js';
-import { withHolds, type Holds } from './holds.js';
+import { withHeldShop, type Holds } from './holds.js';
 import { processesOf } from './processes.js';
 import { findFaults } from './truth.js';
 
 describe('a migration in the middle of a statement', () => {
   it('is killed with all of its group by Request Cancellation, and taken back; a worker that is stopped leaves it to its successor', async () => {
-    await withHolds((holds) =>
-      withStand(
-        async (stand) => {
-          await holds.install(stand);
-          expect(await stand.go('deploy', { version: '1.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed' });
-          await cancelled(stand, holds);
-          await handedOver(stand, holds);
-        },
-        { definition: (yaml) => holds.definition(yaml) },
-      ),
-    );
+    await withHeldShop(async (stand, holds) => {
+      expect(await stand.go('deploy', { version: '1.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed' });
+      await cancelled(stand, holds);
+      await handedOver(stand, holds);
+    });
   }, 240_000);
 });
 

@@ -131,7 +131,7 @@ export async function startProcess(settings: { stateRoot?: string; [name: string
   const path = new URL('worker-process.ts', import.meta.url).pathname;
   const open = async () => {
     const build = await builtBefore(settings.stateRoot);
-    const child = spawn(process.execPath, ['--import', 'tsx', path, JSON.stringify({ ...settings, ...build })], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--import', 'tsx', path, JSON.stringify({ ...build, ...settings })], { stdio: ['ignore', 'pipe', 'inherit'] });
     await new Promise<void>((ready, failed) => {
       child.stdout.once('data', () => ready());
       child.once('exit', (code) => failed(new Error(`the worker ended with ${code}`)));

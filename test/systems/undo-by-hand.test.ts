@@ -16,7 +16,7 @@ const policy = (yaml: string) => yaml.replace('sign-off: none', 'sign-off: { rol
 describe('undo.md, with the worker dead and Temporal out of reach', () => {
   it('brings 1.0.0 back with its data from wherever 2.0.0 was stopped dead, and may be run twice', async () => {
     await withStand(async (stand) => {
-      const { start, home, state, worker, database, shop } = stand;
+      const { start, home, state, database } = stand;
       const hold = join(state, '..', 'ledger.hold');
       const first = await start('deploy', { version: '1.0.0', by: 'bob' });
       await approve(first, 'go');
@@ -25,13 +25,12 @@ describe('undo.md, with the worker dead and Temporal out of reach', () => {
       await order(stand, 'Kettle');
       const before = await rows(database.ownerUrl);
 
-      const gone = await stopped(stand, 'deploy', '2.0.0', (handle) => asked(handle, 'go'));
-      expect(gone.undo).toContain('Nothing was changed so far: there is nothing to take back.');
-      expect(gone.undo).not.toContain('```');
-      await worker.restart();
-
       // Killed while the migration begins, before or after its command was: both have to come back.
       await stopped(stand, 'deploy', '2.0.0', async (handle) => {
+        await asked(handle, 'go');
+        const untouched = await undoOf(stand, (await handle.query<Status>('status')).run);
+        expect(untouched).toContain('Nothing was changed so far: there is nothing to take back.');
+        expect(untouched).not.toContain('```');
         await approve(handle, 'go');
         await until(async () => (await readJournal(home))?.last.step === 'migrate');
       });
@@ -55,10 +54,14 @@ describe('undo.md, with the worker dead and Temporal out of reach', () => {
       const contents = await Promise.all(kept.map(async (name) => rows(await reopened(stand, name)).catch(() => undefined)));
       expect(contents).toContainEqual(written);
 
-      const again = await start('deploy', { version: '2.0.0', by: 'bob' });
-      await approve(again, 'go');
-      await approve(again, 'sign-off');
-      expect(await again.result()).toMatchObject({ outcome: 'deployed' });
+    }, { definition: policy });
+  }, 300_000);
+
+  it('brings 2.0.0 and its data forward again, where a rollback was stopped dead after it put the older data back', async () => {
+    await withStand(async (stand) => {
+      const { go, home, database } = stand;
+      await go('deploy', { version: '1.0.0', by: 'bob' });
+      expect(await go('deploy', { version: '2.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed' });
       await order(stand, 'Saucer');
       const newer = await rows(database.ownerUrl);
       await stopped(stand, 'rollback', '1.0.0', async (handle) => {
@@ -66,8 +69,7 @@ describe('undo.md, with the worker dead and Temporal out of reach', () => {
         await until(async () => (await readJournal(home))?.last.step === 'start');
       });
       await takenBack(stand, newer, '2.0.0');
-      expect(shop.url).toContain('127.0.0.1');
-    }, { definition: policy });
+    });
   }, 300_000);
 });
 
@@ -80,7 +82,11 @@ async function stopped({ start, home, worker }: Stand, kind: Kind, version: stri
   await handle.terminate('Temporal is gone');
   const folder = join(home, 'runs', run ?? '');
   await until(async () => (await unfinished(join(folder, 'commands'))).length === 0);
-  return { run: run ?? '', undo: await readFile(join(folder, 'undo.md'), 'utf8') };
+  return { run: run ?? '', undo: await undoOf({ home }, run) };
+}
+
+function undoOf({ home }: Pick<Stand, 'home'>, run: string | null): Promise<string> {
+  return readFile(join(home, 'runs', run ?? '', 'undo.md'), 'utf8');
 }
 
 /** Commands that were begun and have no exit code yet: undo.md says to wait for them. */
@@ -93,7 +99,7 @@ async function unfinished(folder: string): Promise<string[]> {
 async function takenBack(stand: Stand, expected: Record<string, string[]>, version = '1.0.0'): Promise<void> {
   const { home, shop, database, worker } = stand;
   const run = (await readJournal(home))?.run ?? '';
-  const [, block = ''] = /```sh\n([\s\S]*?)\n```/.exec(await readFile(join(home, 'runs', run, 'undo.md'), 'utf8')) ?? [];
+  const [, block = ''] = /```sh\n([\s\S]*?)\n```/.exec(await undoOf(stand, run)) ?? [];
   const perform = () => promisify(execFile)('sh', ['-c', block], { cwd: '/', env: { PATH: process.env.PATH, HOME: process.env.HOME } });
   for (let time = 1; time <= 2; time++) {
     await perform();

@@ -155,12 +155,27 @@ describe('deploy', () => {
     });
   });
 
-  it('refuses a fenced step, undoes nothing, and says so', async () => {
+  it('ends unchanged at the fence before its first change, and stopped at one after it', async () => {
     const stop = async () => { throw fail('Fenced', 'held by run-0'); };
     await withBench({ fakes: { stop } }, async ({ start, log }) => {
       const report = await ending(await start('deploy', { version: '2.0.0' }));
-      expect(report).toMatchObject({ outcome: 'stopped', problem: 'Fenced' });
+      expect(report).toMatchObject({ outcome: 'failed-unchanged', problem: 'Fenced' });
       expect(log.filter((one) => one.startsWith('undo'))).toEqual([]);
+    });
+    const migrate = async () => { throw fail('Fenced', 'held by run-0'); };
+    await withBench({ fakes: { migrate } }, async ({ start, log }) => {
+      expect(await ending(await start('deploy', { version: '2.0.0' }))).toMatchObject({ outcome: 'stopped', problem: 'Fenced' });
+      expect(log.filter((one) => one.startsWith('undo'))).toEqual([]);
+    });
+  });
+
+  it('ends a sibling that waits for an answer when people turn back', async () => {
+    const broken = (name: string) => async () => { throw fail('CommandFailed', `${name} broke`); };
+    await withBench({ outline: { on_failure: 'ask' }, fakes: { fetch: broken('fetch'), backup: broken('backup') } }, async ({ start }) => {
+      const handle = await start('deploy', { version: '2.0.0' });
+      const { questions } = await until(handle, (status) => status.questions.length === 2);
+      await handle.signal('answer', { to: 'fetch', answer: 'rollback', by: 'ann', plan: questions[0]?.plan });
+      expect(await ending(handle)).toMatchObject({ outcome: 'failed-unchanged', reason: 'fetch: fetch broke' });
     });
   });
 });

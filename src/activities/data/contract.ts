@@ -65,6 +65,8 @@ export interface Store {
   standby(context: StepContext): Promise<StandbyRecord>;
   /** Swaps the copy in; the replaced store is kept under `replaced`. Done already → no-op. Another identity → DataRefused. */
   swapIn(context: StepContext, standby: StandbyRecord): Promise<StepResult>;
+  /** The live store lets everybody in again, where a copy or a swap that was cut off has left it closed. */
+  reopen(context: StepContext): Promise<void>;
   /** Identity of the live store as it is now. */
   live(context: StepContext): Promise<StandbyRecord['live']>;
   /** Restores a proven backup beside the live store, verifies it, and describes it as a standby copy, ready to be swapped in. */

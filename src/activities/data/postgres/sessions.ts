@@ -27,6 +27,11 @@ export async function thenAllow<T>(link: Link, session: Session, act: () => Prom
   }
 }
 
+/** As every copy and swap does first: for whoever reads the live database before the next one is tried. */
+export async function reopen(link: Link): Promise<void> {
+  await withBeside(link, (session) => allowConnections(session, link.admin.database));
+}
+
 async function allowInNewSession(link: Link, name: string): Promise<void> {
   try {
     await withBeside(link, (session) => allowConnections(session, name));

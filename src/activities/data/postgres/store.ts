@@ -10,6 +10,7 @@ import { checkDatabase } from './preflight.js';
 import { makeScratch, proveBackup, restoreBeside } from './prove.js';
 import { restoreArguments } from './restored.js';
 import { liveIdentity, makeStandby, unusedCopy } from './standby.js';
+import { reopen } from './sessions.js';
 import { swapIn } from './swap.js';
 import type { StepContext } from '../../context.js';
 
@@ -35,6 +36,7 @@ export function postgresStore(name: string, connections: Postgres): Store {
     standby: async (context) => makeStandby(context, link(context)),
     live: async (context) => liveIdentity(link(context)),
     swapIn: async (context, standby) => swapIn(link(context), standby),
+    reopen: async (context) => reopen(link(context)),
     restore: async (context, folder, backup) => restoreBeside(context, link(context), folder, backup),
     has: async (context, { copy, copyOid }) =>
       asAdmin(link(context), copy, async (session) => (await unusedCopy(session, copy))?.oid === copyOid),
