@@ -20,7 +20,9 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
   async kills({ count = 40, ...settings }) {
     const totals = await runKills({ ...settings, count });
     const { runs, kills, late, lost, duplicated, half } = totals;
-    settings.say(`kills: ${runs} runs, ${kills} kills (${late} after the end), ${lost} lost, ${duplicated} duplicated, ${half} half effects`);
+    settings.say(
+      `kills: ${runs} runs, ${kills} kills (${late} after the end), ${lost} lost, ${duplicated} duplicated, ${half} half effects`,
+    );
     return lost + duplicated + half === 0;
   },
 };
@@ -35,13 +37,19 @@ async function main(): Promise<number> {
   }
   const folder = await mkdtemp(join(tmpdir(), 'slipway-faults-'));
   await chmod(folder, 0o711); // PostgreSQL may run as another user
-  const [temporal, postgres] = await Promise.all([startTemporal({ folder: join(folder, 'temporal'), headless: true }), startPostgres({ folder: join(folder, 'postgres') })]);
+  const [temporal, postgres] = await Promise.all([
+    startTemporal({ folder: join(folder, 'temporal'), headless: true }),
+    startPostgres({ folder: join(folder, 'postgres') }),
+  ]);
   try {
     let met = true;
     for (const name of asked.names) {
       console.log(`${name}: seed ${asked.seed}`);
       const servers = { temporal: temporal.address, postgres: postgres.superuserUrl };
-      met = ((await goals[name]?.({ seed: asked.seed, count: asked.count, servers, say: (line) => console.log(line) })) ?? false) && met;
+      met =
+        ((await goals[name]?.({ seed: asked.seed, count: asked.count, servers, say: (line) => console.log(line) })) ??
+          false) &&
+        met;
     }
     return met ? 0 : 1;
   } finally {
@@ -54,11 +62,15 @@ function readArguments(): { names: string[]; seed: number; count: number | undef
   const known = Object.keys(goals);
   const usage = `usage: npm run faults -- [GOAL] [--count N] [--seed N]; goals: ${known.join(', ')}`;
   try {
-    const { values, positionals } = parseArgs({ allowPositionals: true, options: { count: { type: 'string' }, seed: { type: 'string' } } });
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { count: { type: 'string' }, seed: { type: 'string' } },
+    });
     const unknown = positionals.find((name) => !known.includes(name));
     if (unknown !== undefined) return `there is no goal ${unknown}; known: ${known.join(', ')}`;
     const [count, seed] = [values.count, values.seed].map((text) => (text === undefined ? undefined : Number(text)));
-    if ([count, seed].some((number) => number !== undefined && !Number.isSafeInteger(number)) || (count ?? 1) < 1) return `--count and --seed take whole numbers; ${usage}`;
+    if ([count, seed].some((number) => number !== undefined && !Number.isSafeInteger(number)) || (count ?? 1) < 1)
+      return `--count and --seed take whole numbers; ${usage}`;
     return { names: positionals.length > 0 ? positionals : known, seed: seed ?? randomInt(2 ** 31), count };
   } catch (error) {
     return `${(error as Error).message}; ${usage}`;

@@ -25,23 +25,30 @@ export const workflowQueue = 'slipway';
 export async function withStack(use: (stack: { client: Client; folder: string }) => Promise<void>): Promise<void> {
   Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   const folder = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
-  const server = await startTemporal({ folder: join(folder, 'temporal'), headless: true });
   try {
-    const connection = await NativeConnection.connect({ address: server.address });
-    await registerSearchAttributes(connection, 'default');
-    const client = new Client({ connection, dataConverter });
-    const workers = await startWorkers(client, connection, join(folder, 'state'));
-    const running = workers.map((worker) => worker.run());
+    const server = await startTemporal({ folder: join(folder, 'temporal'), headless: true });
     try {
-      await use({ client, folder });
+      await withWorkers(server.address, join(folder, 'state'), (client) => use({ client, folder }));
     } finally {
-      workers.forEach((worker) => worker.shutdown());
-      await Promise.all(running);
-      await connection.close();
+      await server.stop();
     }
   } finally {
-    await server.stop();
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function withWorkers(address: string, root: string, use: (client: Client) => Promise<void>): Promise<void> {
+  const connection = await NativeConnection.connect({ address });
+  await registerSearchAttributes(connection, 'default');
+  const client = new Client({ connection, dataConverter });
+  const workers = await startWorkers(client, connection, root);
+  const running = workers.map((worker) => worker.run());
+  try {
+    await use(client);
+  } finally {
+    workers.forEach((worker) => worker.shutdown());
+    await Promise.all(running);
+    await connection.close();
   }
 }
 

@@ -9,9 +9,16 @@ export const attributes = {
   system: keyword('System'), environment: keyword('Environment'), version: keyword('Version'), phase: keyword('Phase'), outcome: keyword('Outcome'),
 };
 
+/** The phase of each step that has not the phase `change`: what the column of the UI's list shows. */
+const phases: Partial<Record<StepName, string>> = {
+  resolve: 'preflight', preflight: 'preflight', go: 'go', window: 'window', fetch: 'prepare', backup: 'prepare', rehearse: 'prepare',
+  verify: 'verify', open: 'open', watch: 'watch', 'sign-off': 'sign-off', rollback: 'rollback', reopen: 'undo',
+};
+
 /** Where a run stands, for people: the `status` query, the UI's current details, search attributes, memo. */
 export class Board {
   readonly status: Status;
+  private phase = 'preflight';
 
   constructor(kind: Kind, version: string, by: string) {
     const environment = environmentOf(workflowInfo().workflowId);
@@ -23,7 +30,7 @@ export class Board {
       { key: attributes.system, value: environment.split('/')[0] ?? environment },
       { key: attributes.environment, value: environment },
       ...(version ? [{ key: attributes.version, value: version }] : []),
-      { key: attributes.phase, value: 'resolve' },
+      { key: attributes.phase, value: this.phase },
     ]);
   }
 
@@ -33,10 +40,12 @@ export class Board {
     this.show();
   }
 
-  /** Memo and search attributes change with the phase only: each change costs an event. */
-  enter(phase: StepName | 'undo'): void {
-    if (this.status.phase === phase) return;
-    this.status.phase = phase;
+  /** `status` tells the step; the search attribute changes with the phase only, since each change costs an event and a write to visibility. */
+  enter(step: StepName | 'undo'): void {
+    this.status.phase = step;
+    const phase = step === 'undo' ? 'undo' : (phases[step] ?? 'change');
+    if (this.phase === phase || step === 'record') return;
+    this.phase = phase;
     upsertSearchAttributes([{ key: attributes.phase, value: phase }]);
   }
 

@@ -11,7 +11,9 @@ export async function readData(url: string, like?: Data): Promise<Data> {
     const data: Data = {};
     for (const [table, { columns }] of Object.entries(found)) {
       const list = columns.map((column) => `"${column}"`).join(', ');
-      const { rows } = await client.query<{ row: string }>(`SELECT row(${list})::text AS row FROM "${table}" ORDER BY 1`);
+      const { rows } = await client.query<{ row: string }>(
+        `SELECT row(${list})::text AS row FROM "${table}" ORDER BY 1`,
+      );
       data[table] = { columns, rows: rows.map(({ row }) => row) };
     }
     return data;
@@ -26,12 +28,19 @@ export function differences(before: Data, now: Data): string[] {
     if (old.columns.join() !== present.columns.join()) return [`table ${table} has other columns`];
     if (old.rows.join('\n') === present.rows.join('\n')) return [];
     const [had, has] = [new Set(old.rows), new Set(present.rows)];
-    const [gone, added] = [[...had].filter((row) => !has.has(row)).length, [...has].filter((row) => !had.has(row)).length];
+    const [gone, added] = [
+      [...had].filter((row) => !has.has(row)).length,
+      [...has].filter((row) => !had.has(row)).length,
+    ];
     return [`table ${table}: ${gone} rows missing, ${added} new, ${present.rows.length - old.rows.length} more in all`];
   });
 }
 
-export async function ask<Row extends pg.QueryResultRow>(url: string, text: string, values: unknown[] = []): Promise<Row[]> {
+export async function ask<Row extends pg.QueryResultRow>(
+  url: string,
+  text: string,
+  values: unknown[] = [],
+): Promise<Row[]> {
   return withClient(url, async (client) => (await client.query<Row>(text, values)).rows);
 }
 
@@ -48,13 +57,20 @@ export async function withClient<T>(url: string, use: (client: pg.Client) => Pro
 
 /** The live database and all that stands beside it. */
 export async function databasesOf({ superuserUrl, name }: DevDatabase): Promise<string[]> {
-  const rows = await ask<{ name: string }>(beside(superuserUrl), 'SELECT datname AS name FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1', [name]);
+  const rows = await ask<{ name: string }>(
+    beside(superuserUrl),
+    'SELECT datname AS name FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1',
+    [name],
+  );
   return rows.map((row) => row.name);
 }
 
 /** Whether the live database is there and accepts connections. */
 export async function isOpen({ superuserUrl, name }: DevDatabase): Promise<boolean> {
-  return (await ask(beside(superuserUrl), 'SELECT 1 FROM pg_database WHERE datname = $1 AND datallowconn', [name])).length === 1;
+  return (
+    (await ask(beside(superuserUrl), 'SELECT 1 FROM pg_database WHERE datname = $1 AND datallowconn', [name]))
+      .length === 1
+  );
 }
 
 /** Whether a session in the live database waits for a lock. */

@@ -16,7 +16,10 @@ describe('a PostgreSQL server that is killed and started again', () => {
     const server = await killableServer();
     try {
       const use = async (stand: Stand, holds: Holds) => {
-        expect(await stand.go('deploy', { version: '1.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed' });
+        expect(await stand.go('deploy', { version: '1.0.0', by: 'bob' })).toMatchObject({
+          outcome: 'deployed',
+          reason: '',
+        });
         await inTheCopy(stand, holds, server.crash);
         await inTheSwap(stand, holds, server.crash);
       };
@@ -35,7 +38,15 @@ async function inTheCopy(stand: Stand, holds: Holds, crash: () => Promise<void>)
   await crashWhileClosed(stand, holds, crash);
   run.answerFailures();
   const effects = ['stop 1.0.0', 'start 2.0.0', 'open 2.0.0'];
-  expect(await findFaults(stand, await run.ended, before, { outcome: 'deployed', current: '2.0.0', effects, data, kept: true })).toEqual([]);
+  expect(
+    await findFaults(stand, await run.ended, before, {
+      outcome: 'deployed',
+      current: '2.0.0',
+      effects,
+      data,
+      kept: true,
+    }),
+  ).toEqual([]);
   expect(run.asked).toEqual([expect.stringContaining('may be closed to everybody')]);
 }
 
@@ -49,7 +60,9 @@ async function inTheSwap(stand: Stand, holds: Holds, crash: () => Promise<void>)
   await crashWhileClosed(stand, holds, crash);
   run.answerFailures();
   const effects = ['stop 2.0.0', 'start 3.0.0', 'stop 3.0.0', 'start 2.0.0', 'open 2.0.0'];
-  expect(await findFaults(stand, await run.ended, before, { outcome: 'rolled-back', current: '2.0.0', effects, data })).toEqual([]);
+  expect(
+    await findFaults(stand, await run.ended, before, { outcome: 'rolled-back', current: '2.0.0', effects, data }),
+  ).toEqual([]);
   expect(run.asked).toEqual([expect.stringContaining('may be closed to everybody')]);
 }
 

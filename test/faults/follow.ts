@@ -19,7 +19,7 @@ export function follow(handle: WorkflowHandle): Following {
     (error: unknown) => (over = String(error)),
   );
   const until: Following['until'] = async (look) => {
-    for (const deadline = Date.now() + 60_000; ; ) {
+    for (const deadline = Date.now() + 60_000; ;) {
       const found = await look();
       if (found) return found;
       if (over !== undefined) throw new Error(`before ${look.toString()} held, ${over}`);
@@ -32,5 +32,8 @@ export function follow(handle: WorkflowHandle): Following {
 
 export async function runs(handle: WorkflowHandle, step: string, undo: boolean): Promise<boolean> {
   const status = await handle.query<Status>('status').catch(() => undefined);
-  return status?.steps.some((one) => one.name === step && one.undo === undo && ['running', 'waiting'].includes(one.state)) ?? false;
+  return (
+    status?.steps.some((one) => one.name === step && one.undo === undo && ['running', 'waiting'].includes(one.state)) ??
+    false
+  );
 }

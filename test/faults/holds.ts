@@ -17,7 +17,10 @@ export interface Holds {
 }
 
 /** The shop, ready for its first release, with everything in it that can be held. */
-export async function withHeldShop(use: (stand: Stand, holds: Holds) => Promise<void>, settings: Pick<StandSettings, 'servers'> = {}): Promise<void> {
+export async function withHeldShop(
+  use: (stand: Stand, holds: Holds) => Promise<void>,
+  settings: Pick<StandSettings, 'servers'> = {},
+): Promise<void> {
   await withHolds(async (holds) => {
     const held = async (stand: Stand) => {
       await holds.install(stand);
@@ -41,7 +44,10 @@ async function withHolds(use: (holds: Installed) => Promise<void>): Promise<void
     await use({
       definition: (yaml) => {
         const scripts: Held[] = ['start', 'stop', 'open'];
-        const held = scripts.reduce((text, name) => text.replace(`exec sh scripts/${name}.sh`, `${wait(name)}; exec sh scripts/${name}.sh`), yaml);
+        const held = scripts.reduce(
+          (text, name) => text.replace(`exec sh scripts/${name}.sh`, `${wait(name)}; exec sh scripts/${name}.sh`),
+          yaml,
+        );
         return held.replace(/^verify:.*$/m, `verify:\n  held: { command: [sh, -c, '${wait('verify')}'] }`);
       },
       install: async ({ shop }) => {

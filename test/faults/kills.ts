@@ -45,12 +45,15 @@ interface World {
  */
 export async function runKills({ seed, count, servers, say }: Kills): Promise<Totals> {
   const random = generator(seed);
-  const drawn = Array.from({ length: count }, (_, index) => ({ story: storyAt(index), moment: draw(random, storyAt(index)) }));
+  const drawn = Array.from({ length: count }, (_, index) => ({
+    story: storyAt(index),
+    moment: draw(random, storyAt(index)),
+  }));
   const totals: Totals = { runs: 0, kills: 0, late: 0, lost: 0, duplicated: 0, half: 0 };
   while (totals.runs < count) {
     const use = async (stand: Stand) => {
       const world = await begin(stand, totals.runs % stories.length);
-      for (let sound = true; sound && totals.runs < count; ) {
+      for (let sound = true; sound && totals.runs < count;) {
         const { story, moment } = drawn[totals.runs] as (typeof drawn)[number];
         const { kills, late, text, faults } = await runOne(world, story, moment);
         totals.runs += 1;
@@ -107,7 +110,11 @@ async function runOne(world: World, story: Story, moment: Moment) {
     const text = `killed in ${took}: ${faults.length === 0 ? ended.outcome : 'FAULTS'} in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`;
     return { ...struck, text, faults };
   } catch (error) {
-    return { ...struck, text: `killed in ${took}: it did not end`, faults: [{ is: 'lost', text: String(error) } satisfies Fault] };
+    return {
+      ...struck,
+      text: `killed in ${took}: it did not end`,
+      faults: [{ is: 'lost', text: String(error) } satisfies Fault],
+    };
   }
 }
 
@@ -118,12 +125,20 @@ function wanted({ data }: World, { outcome, current, effects }: Story): { data: 
   return { data: rows, kept: true };
 }
 
-async function strike(world: World, handle: WorkflowHandle, run: Following, moment: Moment): Promise<{ kills: number; late: number }> {
+async function strike(
+  world: World,
+  handle: WorkflowHandle,
+  run: Following,
+  moment: Moment,
+): Promise<{ kills: number; late: number }> {
   const { worker } = world.stand;
   const undo = moment.step.startsWith('undo ');
   const step = moment.step.replace('undo ', '');
   let over = false;
-  const settled = run.ended.then(() => (over = true), () => (over = true));
+  const settled = run.ended.then(
+    () => (over = true),
+    () => (over = true),
+  );
   while (!over && !(await runs(handle, step, undo))) await wait(3);
   await Promise.race([settled, wait(moment.part * (world.took.get(moment.step) ?? 300))]);
   const late = over ? 1 : 0;

@@ -11,7 +11,9 @@ export function processesOf(folder: string): Found[] {
   return pids.flatMap((name) => {
     const command = read(() => readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim());
     const directory = read(() => readlinkSync(`/proc/${name}/cwd`));
-    return command && (command.includes(folder) || directory.startsWith(folder)) ? [{ pid: Number(name), command }] : [];
+    return command && (command.includes(folder) || directory.startsWith(folder))
+      ? [{ pid: Number(name), command }]
+      : [];
   });
 }
 

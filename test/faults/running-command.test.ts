@@ -11,7 +11,10 @@ import { findFaults } from './truth.js';
 describe('a migration in the middle of a statement', () => {
   it('is killed with all of its group by Request Cancellation, and taken back; a worker that is stopped leaves it to its successor', async () => {
     await withHeldShop(async (stand, holds) => {
-      expect(await stand.go('deploy', { version: '1.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed' });
+      expect(await stand.go('deploy', { version: '1.0.0', by: 'bob' })).toMatchObject({
+        outcome: 'deployed',
+        reason: '',
+      });
       await cancelled(stand, holds);
       await handedOver(stand, holds);
     });
@@ -30,7 +33,9 @@ async function cancelled(stand: Stand, holds: Holds): Promise<void> {
   const ended = await run.ended;
   expect(ended).toMatchObject({ failed: true, reason: 'cancelled' });
   const effects = ['stop 1.0.0', 'start 1.0.0', 'open 1.0.0'];
-  expect(await findFaults(stand, ended, before, { outcome: 'rolled-back', current: '1.0.0', effects, data })).toEqual([]);
+  expect(await findFaults(stand, ended, before, { outcome: 'rolled-back', current: '1.0.0', effects, data })).toEqual(
+    [],
+  );
 }
 
 async function handedOver(stand: Stand, holds: Holds): Promise<void> {
@@ -46,9 +51,13 @@ async function handedOver(stand: Stand, holds: Holds): Promise<void> {
   await lock.end();
   const ended = await run.ended;
   const effects = ['stop 1.0.0', 'start 2.0.0', 'open 2.0.0'];
-  expect(await findFaults(stand, ended, before, { outcome: 'deployed', current: '2.0.0', effects, data, kept: true })).toEqual([]);
+  expect(
+    await findFaults(stand, ended, before, { outcome: 'deployed', current: '2.0.0', effects, data, kept: true }),
+  ).toEqual([]);
   const entries = await readEvidence(join(stand.home, 'runs', ended.run ?? ''));
-  expect(entries.filter(({ id }) => id === 'migrate-1-migrate-migrate')).toMatchObject([{ data: { adopted: true, exitCode: 0 } }]);
+  expect(entries.filter(({ id }) => id === 'migrate-1-migrate-migrate')).toMatchObject([
+    { data: { adopted: true, exitCode: 0 } },
+  ]);
 }
 
 /** A deploy of 2.0.0 whose migration waits for a lock. */

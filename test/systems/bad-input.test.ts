@@ -25,40 +25,97 @@ describe('bad input', () => {
       const yaml = join(shop.systems, 'shop.yaml');
       const refusal = refusing(stand);
 
-      await refusal({ version: '2.0.1' }, { outcome: 'failed-unchanged', problem: 'Usage' }, /version 2\.0\.1 is unknown: the nearest tags are v2\.0\.0.*list all with git -C \S+ tag/);
-      await refusal({ version: '1.5.0' }, { outcome: 'failed-unchanged', problem: 'Usage' }, /1\.5\.0 never ran in shop\/local: see slipway history shop\/local/, 'rollback');
+      await refusal(
+        { version: '2.0.1' },
+        { outcome: 'failed-unchanged', problem: 'Usage' },
+        /version 2\.0\.1 is unknown: the nearest tags are v2\.0\.0.*list all with git -C \S+ tag/,
+      );
+      await refusal(
+        { version: '1.5.0' },
+        { outcome: 'failed-unchanged', problem: 'Usage' },
+        /1\.5\.0 never ran in shop\/local: see slipway history shop\/local/,
+        'rollback',
+      );
 
-      await changed(yaml, (text) => text.replace('watch: 2s', 'wach: 2s'), async () => {
-        await refusal({}, { outcome: 'failed-unchanged', problem: 'BadDefinition' }, /shop\.yaml:\d+:\d+ wach: .*watch/);
-      });
-      await changed(yaml, (text) => text.replace('runtime:', 'runtime: ['), async () => {
-        await refusal({}, { outcome: 'failed-unchanged', problem: 'BadDefinition' }, /shop\.yaml:\d+:\d+: expected YAML, got .*; \d more: slipway validate$/);
-      });
-      await changed(join(shop.directory, 'src/server.js'), (text) => `${text}// by hand\n`, async () => {
-        await refusal({}, { outcome: 'no-go', problem: 'NoGo' }, /checkout-clean .*expected no changed files in \S+.*, seen src\/server\.js/);
-      });
-      await changed(join(shop.directory, '.env'), (text) => text.replace(/(DATABASE_URL=.*:)\d+\//, (_, before: string) => `${before}1/`), async () => {
-        await refusal({}, { outcome: 'failed-unchanged', problem: 'Unreachable' }, /cannot reach the database of postgresql:\/\/127\.0\.0\.1:1\/\S+: connect ECONNREFUSED/);
-      });
+      await changed(
+        yaml,
+        (text) => text.replace('watch: 2s', 'wach: 2s'),
+        async () => {
+          await refusal(
+            {},
+            { outcome: 'failed-unchanged', problem: 'BadDefinition' },
+            /shop\.yaml:\d+:\d+ wach: .*watch/,
+          );
+        },
+      );
+      await changed(
+        yaml,
+        (text) => text.replace('runtime:', 'runtime: ['),
+        async () => {
+          await refusal(
+            {},
+            { outcome: 'failed-unchanged', problem: 'BadDefinition' },
+            /shop\.yaml:\d+:\d+: expected YAML, got .*; \d more: slipway validate$/,
+          );
+        },
+      );
+      await changed(
+        join(shop.directory, 'src/server.js'),
+        (text) => `${text}// by hand\n`,
+        async () => {
+          await refusal(
+            {},
+            { outcome: 'no-go', problem: 'NoGo' },
+            /checkout-clean .*expected no changed files in \S+.*, seen src\/server\.js/,
+          );
+        },
+      );
+      await changed(
+        join(shop.directory, '.env'),
+        (text) => text.replace(/(DATABASE_URL=.*:)\d+\//, (_, before: string) => `${before}1/`),
+        async () => {
+          await refusal(
+            {},
+            { outcome: 'failed-unchanged', problem: 'Unreachable' },
+            /cannot reach the database of postgresql:\/\/127\.0\.0\.1:1\/\S+: connect ECONNREFUSED/,
+          );
+        },
+      );
       await sql(database.superuserUrl, `ALTER ROLE ${database.name}_admin NOCREATEDB`);
-      await refusal({}, { outcome: 'no-go', problem: 'NoGo' }, new RegExp(`expected ${database.name}_admin has CREATEDB .*seen permission denied to create database`));
+      await refusal(
+        {},
+        { outcome: 'no-go', problem: 'NoGo' },
+        new RegExp(`expected ${database.name}_admin has CREATEDB .*seen permission denied to create database`),
+      );
       await sql(database.superuserUrl, `ALTER ROLE ${database.name}_admin CREATEDB`);
 
       await withSetting(stand, 'SLIPWAY_POSTGRES_BIN', shop.systems, async () => {
-        await refusal({}, { outcome: 'no-go', problem: 'NoGo' }, /pg_dump for PostgreSQL.*SLIPWAY_POSTGRES_BIN is set, but \S+pg_dump is not a program: correct it or unset/);
+        await refusal(
+          {},
+          { outcome: 'no-go', problem: 'NoGo' },
+          /pg_dump for PostgreSQL.*SLIPWAY_POSTGRES_BIN is set, but \S+pg_dump is not a program: correct it or unset/,
+        );
       });
       if (mounted) {
         await mkdir(tiny, { recursive: true });
-        await changed(yaml, (text) => text.replace('backup: {', `backup: { directory: ${tiny},`), async () => {
-          await refusal({}, { outcome: 'no-go', problem: 'NoGo' }, new RegExp(`room for the backup .*expected \\d+ MB free in ${tiny}\\S*, seen 1 MB free`));
-        });
+        await changed(
+          yaml,
+          (text) => text.replace('backup: {', `backup: { directory: ${tiny},`),
+          async () => {
+            await refusal(
+              {},
+              { outcome: 'no-go', problem: 'NoGo' },
+              new RegExp(`room for the backup .*expected \\d+ MB free in ${tiny}\\S*, seen 1 MB free`),
+            );
+          },
+        );
       }
 
       const mended = await start('deploy', { version: '2.0.0', by: 'bob' });
       await asked(mended, 'go');
       await mended.cancel();
       expect(await ending(mended)).toMatchObject({ outcome: 'failed-unchanged', reason: 'cancelled' });
-      if (!mounted) context.annotate('no room: skipped, since nothing can be mounted here');
+      if (!mounted) await context.annotate('no room: skipped, since nothing can be mounted here');
     });
   }, 240_000);
 
@@ -70,21 +127,39 @@ describe('bad input', () => {
       await asked(handle, 'go');
       const { run } = await handle.query<Status>('status');
       const folder = join(home, 'runs', run ?? '');
-      await changed(join(folder, 'pinned.json'), (text) => text.replace('"watchMs": 2000', '"watchMs": 2001'), async () => {
-        await approve(handle, 'go');
-        const { text } = await asked(handle, 'record');
-        expect(text).toContain('pinned.json was changed since the run began');
-      });
+      await changed(
+        join(folder, 'pinned.json'),
+        (text) => text.replace('"watchMs": 2000', '"watchMs": 2001'),
+        async () => {
+          await approve(handle, 'go');
+          const { text } = await asked(handle, 'record');
+          expect(text).toContain('pinned.json was changed since the run began');
+        },
+      );
       const question = await asked(handle, 'record');
       await handle.signal('answer', { to: 'record', answer: 'retry', by: 'ann', plan: question.plan });
-      expect(await ending(handle)).toMatchObject({ outcome: 'failed-unchanged', failed: true, problem: 'DataRefused', reason: expect.stringContaining('pinned.json was changed') as string });
+      expect(await ending(handle)).toMatchObject({
+        outcome: 'failed-unchanged',
+        failed: true,
+        problem: 'DataRefused',
+        reason: expect.stringContaining('pinned.json was changed') as string,
+      });
       expect({ ...(await look(stand)), history: '' }).toEqual({ ...before, history: '' });
 
-      const verify = () => client.workflow.execute<() => Promise<EvidenceAnswer>>('evidence', { taskQueue: 'slipway', workflowId: `${environment}/evidence/${Math.random()}`, args: [{ run }] as never });
+      const verify = () =>
+        client.workflow.execute<() => Promise<EvidenceAnswer>>('evidence', {
+          taskQueue: 'slipway',
+          workflowId: `${environment}/evidence/${Math.random()}`,
+          args: [{ run }] as never,
+        });
       expect(await verify()).toMatchObject({ run, verified: { ok: true } });
-      await changed(join(folder, 'evidence.jsonl'), (text) => text.replace('"by":"bob"', '"by":"eve"'), async () => {
-        expect(await verify()).toMatchObject({ run, verified: { ok: false, entry: 1 } });
-      });
+      await changed(
+        join(folder, 'evidence.jsonl'),
+        (text) => text.replace('"by":"bob"', '"by":"eve"'),
+        async () => {
+          expect(await verify()).toMatchObject({ run, verified: { ok: false, entry: 1 } });
+        },
+      );
       const again = await start('deploy', { version: '1.0.0', by: 'bob' });
       await asked(again, 'go');
     });
@@ -95,7 +170,9 @@ describe('bad input', () => {
 function refusing(stand: Stand) {
   return async (input: object, expected: object, reason: RegExp, kind: Kind = 'deploy'): Promise<void> => {
     const before = await look(stand);
-    const report: Ended = await ending(await stand.start(kind, { by: 'bob', ...(kind === 'deploy' ? { version: '2.0.0' } : {}), ...input }));
+    const report: Ended = await ending(
+      await stand.start(kind, { by: 'bob', ...(kind === 'deploy' ? { version: '2.0.0' } : {}), ...input }),
+    );
     expect(report).toMatchObject({ failed: true, ...expected });
     expect(report.reason).toMatch(reason);
     expect(report.reason.split('\n')).toHaveLength(1);

@@ -13,7 +13,10 @@ describe('a new build of the workflows', () => {
     const old = await bundleWorkflows();
     // Another step in the same place: a run of the old build would not get on with this one.
     const next = `${old.replaceAll("await check('preflight')", "await check('verify')")}\n// the next build`;
-    expect(next.includes("await check('verify')") && !next.includes("await check('preflight')"), 'the bundle holds the step to change').toBe(true);
+    expect(
+      next.includes("await check('verify')") && !next.includes("await check('preflight')"),
+      'the bundle holds the step to change',
+    ).toBe(true);
     let successor: WorkerProcess | undefined;
     await withStand(async ({ start, worker, state, shop, client, environment }) => {
       const parked = await start('deploy', { version: '1.0.0', by: 'bob' });
@@ -23,9 +26,16 @@ describe('a new build of the workflows', () => {
       await writeFile(codePath, next);
       await worker.kill();
       successor = await startProcess({
-        connection: { address: inject('temporal') }, namespace: client.options.namespace, host: 'localhost', systems: shop.systems, stateRoot: state, build: { id: buildId(next), codePath },
+        connection: { address: inject('temporal') },
+        namespace: client.options.namespace,
+        host: 'localhost',
+        systems: shop.systems,
+        stateRoot: state,
+        build: { id: buildId(next), codePath },
       });
-      expect((await readdir(join(state, 'builds'))).sort()).toEqual([`${buildId(old)}.js`, `${buildId(next)}.js`].sort());
+      expect((await readdir(join(state, 'builds'))).sort()).toEqual(
+        [`${buildId(old)}.js`, `${buildId(next)}.js`].sort(),
+      );
       await approve(parked, 'go');
       const report = await ending(parked);
       expect(report).toMatchObject({ outcome: 'deployed', current: '1.0.0' });
@@ -33,9 +43,15 @@ describe('a new build of the workflows', () => {
       expect((await (await fetch(`${shop.url}/health`)).json()) as object).toMatchObject({ version: '1.0.0' });
 
       const fresh = await start('deploy', { version: '2.0.0', by: 'bob' });
-      const steps = await until(async () => (await fresh.query<{ steps: { name: string; state: string }[] }>('status')).steps.find((step) => step.name === 'verify'));
+      const steps = await until(async () =>
+        (await fresh.query<{ steps: { name: string; state: string }[] }>('status')).steps.find(
+          (step) => step.name === 'verify',
+        ),
+      );
       expect(steps.name).toBe('verify');
-      const builds = async (runId: string) => (await client.workflow.getHandle(environment, runId).describe()).searchAttributes.TemporalWorkerDeploymentVersion;
+      const builds = async (runId: string) =>
+        (await client.workflow.getHandle(environment, runId).describe()).searchAttributes
+          .TemporalWorkerDeploymentVersion;
       expect(await builds((await fresh.describe()).runId)).toEqual([`slipway:${buildId(next)}`]);
       await fresh.terminate();
     }).finally(() => successor?.kill());

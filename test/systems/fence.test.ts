@@ -6,7 +6,7 @@ import { dataConverter } from '../../src/codec/data-converter.js';
 import { readJournal } from '../../src/lib/journal.js';
 import { taskBefore } from '../workflows/stories.js';
 import { asked, approve, look } from './looks.js';
-import { ending, makeNamespace, startProcess, until, withStand, type Ended, type Stand } from './stand.js';
+import { approveAll, ending, makeNamespace, startProcess, until, withStand, type Ended, type Stand } from './stand.js';
 
 const signedOff = (yaml: string) => yaml.replace('sign-off: none', 'sign-off: { roles: [release-manager] }');
 const asking = (yaml: string) => yaml.replace('on_failure: rollback', 'on_failure: ask');
@@ -30,7 +30,8 @@ describe('a release that is half done keeps every other run away from its enviro
       expect(await look(stand)).toEqual(before);
 
       const history = await holder.fetchHistory();
-      await refused(stand, await ending(await reset(client, environment, await taskBefore(history, 'stop'))), { outcome: 'stopped', failed: true, problem: 'Fenced', current: null });
+      // Approvals from before the Reset do not count: go is asked again, and even a yes gets no further than the fence.
+      await refused(stand, await approveAll(await reset(client, environment, await taskBefore(history, 'stop'))), { outcome: 'stopped', failed: true, problem: 'Fenced', current: null });
       await refused(stand, await ending(await reset(client, environment, await taskBefore(history, 'resolve'))), { outcome: 'failed-unchanged', failed: true, problem: 'Held' });
       await refused(stand, await go('rollback', { by: 'bob' }), { outcome: 'failed-unchanged', failed: true, problem: 'Held' });
       await recovered(stand, await start('recover', {}));
@@ -60,7 +61,7 @@ describe('a release that is half done keeps every other run away from its enviro
     await withStand(async (stand) => {
       const { go, start, home } = stand;
       const running = await start('deploy', { version: '1.0.0', by: 'bob' });
-      void asked(running, 'none').catch(() => undefined);
+      await approve(running, 'go');
       await until(async () => (await stand.ledger()).includes('start 1.0.0'));
       await running.terminate('by mistake');
       await refused(stand, await go('deploy', { version: '2.0.0', by: 'bob' }), { outcome: 'failed-unchanged', failed: true, problem: 'Held' });
@@ -87,7 +88,7 @@ describe('a release that is half done keeps every other run away from its enviro
         expect(overtaken.reason).toContain('moved on');
         expect(await look(stand)).toEqual(before);
 
-        const again = await ending(await reset(client, environment, await taskBefore(await first.fetchHistory(), 'stop')));
+        const again = await approveAll(await reset(client, environment, await taskBefore(await first.fetchHistory(), 'stop')));
         expect(again).toMatchObject({ failed: true, problem: 'Fenced' });
         expect(again.reason).toContain(`run ${again.run} ended already`);
         expect(await look(stand)).toEqual(before);

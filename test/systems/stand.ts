@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { inject } from 'vitest';
 import { buildShop } from '../../examples/shop/build.js';
 import { dataConverter } from '../../src/codec/data-converter.js';
+import { sha256File } from '../../src/lib/files.js';
 import { homeOf } from '../../src/lib/state-root.js';
 import type { Kind, Report, Status } from '../../src/model.js';
 import { freshDatabase } from '../stack/database.js';
@@ -41,6 +43,8 @@ export interface WorkerProcess {
 
 export interface StandSettings {
   definition?: (yaml: string) => string;
+  /** Installs by the shop's own `npm ci`. @default a copy of what it makes */
+  npm?: boolean;
   /** Outside vitest, or on servers of a test's own: Temporal's `host:port`, PostgreSQL's superuser. @default the suite's */
   servers?: { temporal?: string; postgres?: string };
 }
@@ -51,6 +55,7 @@ export async function withStand(use: (stand: Stand) => Promise<void>, settings: 
   const database = await freshDatabase(settings.servers?.postgres);
   const shop = await buildShop({ folder: join(folder, 'shop'), databaseUrls: { owner: database.ownerUrl, backup: database.backupUrl, admin: database.adminUrl } });
   await keepLedger(shop.systems, join(folder, 'ledger'), settings.definition);
+  if (!settings.npm) await installByCopy(shop.systems);
   const address = settings.servers?.temporal ?? inject('temporal');
   const namespace = `stand-${randomUUID().slice(0, 8)}`;
   const connection = await Connection.connect({ address });
@@ -169,4 +174,25 @@ async function keepLedger(systems: string, ledger: string, change: (yaml: string
   let yaml = await readFile(path, 'utf8');
   for (const name of ['start', 'stop', 'open', 'close']) yaml = yaml.replace(`${name}: [sh, scripts/${name}.sh]`, `${name}: ${noting(name)}`);
   await writeFile(path, change(yaml));
+}
+
+/** What `npm ci` makes of the shop's lock takes seconds, is the same each time, and is no matter of most tests: made once, then copied. */
+async function installByCopy(systems: string): Promise<void> {
+  const version = new URL('../../examples/shop/versions/1.0.0/', import.meta.url).pathname;
+  const hash = (await sha256File(join(version, 'package-lock.json'))).slice(0, 12);
+  const modules = new URL(`../../.cache/shop-${hash}/`, import.meta.url).pathname;
+  if (!existsSync(modules)) {
+    const making = `${modules.slice(0, -1)}.${randomUUID().slice(0, 8)}`;
+    await mkdir(making, { recursive: true });
+    for (const name of ['package.json', 'package-lock.json']) await copyFile(join(version, name), join(making, name));
+    const made = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: making, encoding: 'utf8' });
+    if (made.status !== 0) throw new Error(`npm ci of the shop failed: ${made.stderr}`);
+    // Another test file may have been faster: then this one is thrown away.
+    await rename(making, modules.slice(0, -1)).catch(() => rm(making, { recursive: true, force: true }));
+  }
+  const path = join(systems, 'shop.yaml');
+  const yaml = await readFile(path, 'utf8');
+  const copied = yaml.replace(/install: \[\[npm, ci[^\]]*\]\]/, `install: [[cp, -a, ${modules}node_modules, .]]`);
+  if (copied === yaml) throw new Error('the definition of the shop installs in another way than was thought');
+  await writeFile(path, copied);
 }

@@ -9,7 +9,12 @@ describe('an environment whose host has no worker', () => {
       await withControl(environment, async () => {
         for (let time = 1; time <= 2; time++) {
           const report = await ending(await start('deploy', { version: '2.0.0' }));
-          expect(report).toMatchObject({ outcome: 'failed-unchanged', failed: true, run: null, reason: `no worker serves ${environment}: start \`slipway worker\` on its host` });
+          expect(report).toMatchObject({
+            outcome: 'failed-unchanged',
+            failed: true,
+            run: null,
+            reason: `no worker serves ${environment}: start \`slipway worker\` on its host`,
+          });
           expect(report.steps).toEqual(['resolve: failed']);
         }
         expect(log).toEqual([]);
@@ -25,7 +30,13 @@ async function withControl(environment: string, use: () => Promise<void>): Promi
   expect(hasty === whole, 'the bundle holds the minute').toBe(false);
   const connection = await NativeConnection.connect({ address: inject('temporal') });
   const environments = async () => ({ environments: [environment], errors: [] });
-  const worker = await Worker.create({ connection, taskQueue: `w-${environment}`, workflowBundle: { code: hasty }, dataConverter, activities: { environments } });
+  const worker = await Worker.create({
+    connection,
+    taskQueue: `w-${environment}`,
+    workflowBundle: { code: hasty },
+    dataConverter,
+    activities: { environments },
+  });
   await worker.runUntil(use);
   await connection.close();
 }

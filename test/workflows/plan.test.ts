@@ -6,16 +6,25 @@ import { hashOf } from '../../src/lib/files.js';
 import type { Change, Definition, Kind, Plan, Run } from '../../src/model.js';
 import { ending, until, withBench } from './harness.js';
 
-const definitions = await Promise.all(['systems', 'examples/shop/systems'].map(async (folder) => {
-  const { environments } = await listEnvironments(folder);
-  return Promise.all(Object.keys(environments).map((environment) => loadDefinition(folder, environment)));
-})).then((found) => found.flat());
+const definitions = await Promise.all(
+  ['systems', 'examples/shop/systems'].map(async (folder) => {
+    const { environments } = await listEnvironments(folder);
+    return Promise.all(Object.keys(environments).map((environment) => loadDefinition(folder, environment)));
+  }),
+).then((found) => found.flat());
 const version = { version: '2.0.0', sha: 'a'.repeat(40) };
 const previous = { version: '1.0.0', sha: 'b'.repeat(40), run: 'run-0' };
 
 describe('what a saga does is what its plan says, in the plan’s order', () => {
   it('for all six definitions', () => {
-    expect([...new Set(definitions.map(({ system }) => system))].sort()).toEqual(['cleaning', 'dod-dashboard', 'selenite', 'shop', 'smart-accounting', 'student-management']);
+    expect([...new Set(definitions.map(({ system }) => system))].sort()).toEqual([
+      'cleaning',
+      'dod-dashboard',
+      'selenite',
+      'shop',
+      'smart-accounting',
+      'student-management',
+    ]);
   });
 
   const all = definitions.flatMap((definition) => [
@@ -24,10 +33,28 @@ describe('what a saga does is what its plan says, in the plan’s order', () => 
     { definition, kind: 'adopt' as const, change: 'none' as const },
   ]);
   // Environments of one system whose plans have the same steps would be the same test.
-  const cases = [...new Map(all.map((one) => [`${one.definition.system} ${one.kind} ${planned(planOf(one.definition, one.kind, one.change)).join()}`, one])).values()];
-  it.each(cases.map((one) => ({ ...one, title: `${one.kind} of ${one.definition.environment}, change ${one.change}` })))('$title', async ({ definition, kind, change }) => {
+  const cases = [
+    ...new Map(
+      all.map((one) => [
+        `${one.definition.system} ${one.kind} ${planned(planOf(one.definition, one.kind, one.change)).join()}`,
+        one,
+      ]),
+    ).values(),
+  ];
+  it.each(
+    cases.map((one) => ({ ...one, title: `${one.kind} of ${one.definition.environment}, change ${one.change}` })),
+  )('$title', async ({ definition, kind, change }) => {
     const plan = planOf(definition, kind, change);
-    const run: Run = { id: 'run-1', kind, environment: definition.environment, version, previous, change, plan: plan.hash, skipped: skips(plan) };
+    const run: Run = {
+      id: 'run-1',
+      kind,
+      environment: definition.environment,
+      version,
+      previous,
+      change,
+      plan: plan.hash,
+      skipped: skips(plan),
+    };
     const people = { ann: Object.values(definition.gates).flatMap((gate) => gate?.roles ?? []) };
     const fakes = {
       resolve: async () => ({ run, by: 'bob', outline: outline(plan, { definition, people }) }),
@@ -43,14 +70,18 @@ describe('what a saga does is what its plan says, in the plan’s order', () => 
       expect(report).toMatchObject({ failed: false, run: 'run-1' });
       expect(ran(report.steps)).toEqual(planned(plan));
       // A skipped step is told, too, and nothing but the plan's own skips is.
-      expect(named(report.steps, 'skipped')).toEqual(plan.steps.filter((step) => step.skip !== undefined).map(({ name }) => name));
+      expect(named(report.steps, 'skipped')).toEqual(
+        plan.steps.filter((step) => step.skip !== undefined).map(({ name }) => name),
+      );
     });
   });
 });
 
 /** After the window, what was checked before it is checked again. */
 function planned(plan: Plan): string[] {
-  return plan.steps.filter((step) => step.skip === undefined).flatMap(({ name }) => (name === 'window' ? [name, 'preflight'] : [name]));
+  return plan.steps
+    .filter((step) => step.skip === undefined)
+    .flatMap(({ name }) => (name === 'window' ? [name, 'preflight'] : [name]));
 }
 
 /** The steps between `resolve` and `record`, which frame every run. */
@@ -64,8 +95,32 @@ function named(steps: string[], state: string): string[] {
 }
 
 function planOf(definition: Definition, kind: Kind, change: Change): Plan {
-  const none = { fetch: [], switch: [], switchBack: [], stop: [], start: [], open: [], close: [], backup: [], prove: [], standby: [], swapIn: [], upgrade: [], rehearse: [] };
+  const none = {
+    fetch: [],
+    switch: [],
+    switchBack: [],
+    stop: [],
+    start: [],
+    open: [],
+    close: [],
+    backup: [],
+    prove: [],
+    standby: [],
+    swapIn: [],
+    upgrade: [],
+    rehearse: [],
+  };
   return makePlan(definition, {
-    kind, version, previous, change, pending: change === 'none' ? {} : { main: ['20260101-change'] }, unbuilt: [], warnings: [], copySeconds: 1, definitionHash: hashOf(definition), hash: hashOf, commands: none,
+    kind,
+    version,
+    previous,
+    change,
+    pending: change === 'none' ? {} : { main: ['20260101-change'] },
+    unbuilt: [],
+    warnings: [],
+    copySeconds: 1,
+    definitionHash: hashOf(definition),
+    hash: hashOf,
+    commands: none,
   });
 }

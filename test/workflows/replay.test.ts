@@ -12,20 +12,32 @@ const folder = new URL('../histories/', import.meta.url);
 const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
 const read = (file: string) => readHistory(fileURLToPath(new URL(file, folder)));
 // The tampered histories would fill the screen.
-Runtime.install({ logger: new DefaultLogger('ERROR', () => undefined), telemetryOptions: { logging: { filter: 'OFF', forward: {} } }, shutdownSignals: [] });
+Runtime.install({
+  logger: new DefaultLogger('ERROR', () => undefined),
+  telemetryOptions: { logging: { filter: 'OFF', forward: {} } },
+  shutdownSignals: [],
+});
 
 describe('recorded histories', () => {
   it('are there for every story that scripts/record-history.ts tells', () => {
-    expect(files.sort()).toEqual(Object.keys(stories).map((name) => `${name}.json`).sort());
+    expect(files.sort()).toEqual(
+      Object.keys(stories)
+        .map((name) => `${name}.json`)
+        .sort(),
+    );
   });
 
   it('replay with the workflows of today', async () => {
-    expect(Object.fromEntries(await replayed(files.map((file) => [file, read(file)])))).toEqual(Object.fromEntries(files.map((file) => [file, undefined])));
+    expect(Object.fromEntries(await replayed(files.map((file) => [file, read(file)])))).toEqual(
+      Object.fromEntries(files.map((file) => [file, undefined])),
+    );
   });
 
   it.each(files)('%s fails once another activity stands in it', async (file) => {
     const recorded = read(file);
-    const attributes = (recorded.history.events ?? []).flatMap((event) => event.activityTaskScheduledEventAttributes ?? []);
+    const attributes = (recorded.history.events ?? []).flatMap(
+      (event) => event.activityTaskScheduledEventAttributes ?? [],
+    );
     const last = attributes.at(-1);
     if (!last?.activityType) throw new Error('no activity was ever scheduled');
     last.activityType.name = 'somethingElse';
@@ -39,6 +51,7 @@ async function replayed(recorded: [string, Told][]): Promise<[string, Error | un
   const options: ReplayWorkerOptions = { workflowBundle: { code: await code() }, dataConverter };
   const results: [string, Error | undefined][] = [];
   const histories = recorded.map(([, { workflowId, history }]) => ({ workflowId, history }));
-  for await (const { error } of Worker.runReplayHistories(options, histories)) results.push([recorded[results.length]?.[0] ?? '', error]);
+  for await (const { error } of Worker.runReplayHistories(options, histories))
+    results.push([recorded[results.length]?.[0] ?? '', error]);
   return results;
 }

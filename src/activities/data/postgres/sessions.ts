@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail, rootMessage } from '../../../errors.js';
+import { asAdmin } from './admin.js';
 import { close, connectBeside, query, type Session } from './connect.js';
 import type { Link } from './link.js';
 import { quoteName } from './names.js';
@@ -29,7 +30,8 @@ export async function thenAllow<T>(link: Link, session: Session, act: () => Prom
 
 /** As every copy and swap does first: for whoever reads the live database before the next one is tried. */
 export async function reopen(link: Link): Promise<void> {
-  await withBeside(link, (session) => allowConnections(session, link.admin.database));
+  const name = link.admin.database;
+  await asAdmin(link, name, (session) => allowConnections(session, name));
 }
 
 async function allowInNewSession(link: Link, name: string): Promise<void> {
