@@ -1,4 +1,4 @@
-import { condition, currentUpdateInfo, setDefaultSignalHandler, setDefaultUpdateHandler, setHandler } from '@temporalio/workflow';
+import { condition, currentUpdateInfo, setDefaultSignalHandler, setDefaultUpdateHandler, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { AnswerInput, ApproveInput, Note, Outline, Question, Report, RollbackInput } from '../model.js';
 import { now, type Board } from './board.js';
 import { judge, type Message, type Verdict } from './judge.js';
@@ -73,7 +73,8 @@ export class Inbox {
 
   note(kind: string, text: string, data?: Record<string, unknown>): void {
     this.noteCount += 1;
-    this.notes.push({ id: `note-${this.noteCount}`, at: now(), kind, text, ...(data ? { data } : {}) });
+    // A Reset counts from the start again, but writes into the same record.
+    this.notes.push({ id: `note-${workflowInfo().runId.slice(-6)}-${this.noteCount}`, at: now(), kind, text, ...(data ? { data } : {}) });
   }
 
   /** What was noted since the last activity. */

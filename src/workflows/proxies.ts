@@ -58,7 +58,8 @@ function step<Name extends StepActivity>(name: Name, run: Run, ...rest: Rest<Nam
   const here = around.getStore();
   if (!here) throw ApplicationFailure.nonRetryable(`${name} was called outside a step`, 'Usage');
   const call: Call = { run, at: here.at, notes: here.takeNotes() };
-  return onHost(name, [call, ...rest] as unknown as Parameters<Activities[Name]>, here.summary);
+  const options = here.at.step === 'preflight' ? asking : acting;
+  return onHost(name, [call, ...rest] as unknown as Parameters<Activities[Name]>, here.summary, options);
 }
 
 export const source = {

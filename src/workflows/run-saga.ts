@@ -1,7 +1,8 @@
-import { allHandlersFinished, ApplicationFailure, CancellationScope, condition, TimeoutFailure, workflowInfo } from '@temporalio/workflow';
+import { allHandlersFinished, ApplicationFailure, CancellationScope, condition, workflowInfo } from '@temporalio/workflow';
 import { failureType, rootMessage } from '../errors.js';
 import type { Kind, Outcome, Report, Resolved } from '../model.js';
 import { Board } from './board.js';
+import { failureWords } from './failure-words.js';
 import { Inbox } from './inbox.js';
 import { checkInput, refuseStart, textOf } from './start.js';
 import { askHost, control, environmentOf, record } from './proxies.js';
@@ -45,7 +46,7 @@ async function resolve(kind: Kind, input: unknown, board: Board): Promise<Resolv
     board.ended(state, 'done');
     return resolved;
   } catch (error) {
-    board.ended(state, 'failed', rootMessage(error));
+    board.ended(state, 'failed', failureWords(error));
     throw error;
   }
 }
@@ -69,13 +70,7 @@ function open({ run, by, outline }: Resolved, board: Board, inbox: Inbox): Saga 
 function unresolved(error: unknown): End {
   const problem = failureType(error);
   const noGo = problem === 'Drift' || problem === 'NotBuilt' || problem === 'NoGo';
-  return { outcome: noGo ? 'no-go' : 'failed-unchanged', reason: noWorker(error) ?? rootMessage(error), problem };
-}
-
-function noWorker(error: unknown): string | undefined {
-  const cause = (error as { cause?: unknown }).cause;
-  if (!(cause instanceof TimeoutFailure) || cause.timeoutType !== 'SCHEDULE_TO_START') return undefined;
-  return `no worker serves ${environmentOf(workflowInfo().workflowId)}: start \`slipway worker\` on its host`;
+  return { outcome: noGo ? 'no-go' : 'failed-unchanged', reason: failureWords(error), problem };
 }
 
 async function finish(kind: Kind, board: Board, inbox: Inbox, saga: Saga | undefined, end: End): Promise<Report> {

@@ -1,7 +1,8 @@
 import { ApplicationFailure, CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
-import { failureType, rootMessage } from '../errors.js';
+import { failureType } from '../errors.js';
 import type { CheckReport, Choice, Outline, Release, Run, StepName, StepResult } from '../model.js';
 import type { Board } from './board.js';
+import { failureWords } from './failure-words.js';
 import type { Answer, Inbox } from './inbox.js';
 import { codeOf, isAfterReset } from './plan-code.js';
 import { around, askHost, checks } from './proxies.js';
@@ -123,14 +124,14 @@ export class Saga {
         this.board.ended(state, undo ? 'undone' : 'done', (result as StepResult | undefined)?.note);
         return 'done';
       } catch (error) {
-        this.board.ended(state, 'failed', isCancellation(error) ? 'cancelled' : rootMessage(error));
+        this.board.ended(state, 'failed', isCancellation(error) ? 'cancelled' : failureWords(error));
         if (leaves(error)) throw error;
         const answer = await this.failed(name, error);
         if (answer.word === 'skip') {
           this.board.ended(state, 'skipped', `${answer.by}: ${answer.note || 'no reason given'}`);
           return 'skipped';
         }
-        if (answer.word !== 'retry') throw new TurnBack(answer.word === 'stop' ? 'stop' : 'undo', `${name}: ${rootMessage(error)}`, failureType(error));
+        if (answer.word !== 'retry') throw new TurnBack(answer.word === 'stop' ? 'stop' : 'undo', `${name}: ${failureWords(error)}`, failureType(error));
         this.board.ended(state, 'running', `again, says ${answer.by}`);
       }
     }
@@ -147,7 +148,7 @@ export class Saga {
     if (!always && this.outline.on_failure === 'rollback') return { word: 'rollback', by: 'policy', note: '' };
     const answers = this.undoing ? ['retry', 'skip', 'stop'] : ['retry', ...(skippable.has(name) ? ['skip'] : []), 'rollback', 'stop'];
     const answer = await this.inbox.ask({
-      name, is: 'failure', text: rootMessage(error), answers, roles: this.outline.gates.rollback?.roles ?? [], plan: codeOf(this.outline.hash),
+      name, is: 'failure', text: failureWords(error), answers, roles: this.outline.gates.rollback?.roles ?? [], plan: codeOf(this.outline.hash),
       detail: this.undoing ? ['skip = it was done by hand, and you have verified it', 'stop = leave everything as it is now'] : [],
     });
     return answer ?? { word: 'stop', by: 'deadline', note: '' };

@@ -31,7 +31,7 @@ describe('a release that is half done keeps every other run away from its enviro
 
       const history = await holder.fetchHistory();
       // Approvals from before the Reset do not count: go is asked again, and even a yes gets no further than the fence.
-      await refused(stand, await approveAll(await reset(client, environment, await taskBefore(history, 'stop'))), { outcome: 'stopped', failed: true, problem: 'Fenced', current: null });
+      await refused(stand, await approveAll(await reset(client, environment, await taskBefore(history, 'stop'))), { outcome: 'failed-unchanged', failed: true, problem: 'Fenced', current: null });
       await refused(stand, await ending(await reset(client, environment, await taskBefore(history, 'resolve'))), { outcome: 'failed-unchanged', failed: true, problem: 'Held' });
       await refused(stand, await go('rollback', { by: 'bob' }), { outcome: 'failed-unchanged', failed: true, problem: 'Held' });
       await recovered(stand, await start('recover', {}));
