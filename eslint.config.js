@@ -2,7 +2,15 @@
 import tseslint from 'typescript-eslint';
 import { builtinModules } from 'node:module';
 
-const nodeOnly = [...builtinModules, ...builtinModules.map((name) => `node:${name}`), 'zod', 'execa', 'pg', 'undici', 'yaml'];
+const nodeOnly = [
+  ...builtinModules,
+  ...builtinModules.map((name) => `node:${name}`),
+  'zod',
+  'execa',
+  'pg',
+  'undici',
+  'yaml',
+];
 
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', '.cache/', 'examples/shop/', '**/*.js', '**/*.mjs'] },
@@ -24,8 +32,18 @@ export default tseslint.config(
       '@typescript-eslint/no-restricted-imports': [
         'error',
         {
-          paths: nodeOnly.map((name) => ({ name, allowTypeImports: true, message: 'A workflow only decides: leave Node and zod to activities.' })),
-          patterns: [{ group: ['**/activities/*', '**/lib/*'], allowTypeImports: true, message: 'Import activities as types only.' }],
+          paths: nodeOnly.map((name) => ({
+            name,
+            allowTypeImports: true,
+            message: 'A workflow only decides: leave Node and zod to activities.',
+          })),
+          patterns: [
+            {
+              group: ['**/activities/*', '**/lib/*'],
+              allowTypeImports: true,
+              message: 'Import activities as types only.',
+            },
+          ],
         },
       ],
     },

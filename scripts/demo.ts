@@ -20,7 +20,8 @@ const folder = await mkdtemp(join(tmpdir(), 'slipway-demo-'));
 const records = join(folder, 'records');
 const endings: (() => Promise<void>)[] = [];
 let ending = false;
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void endAll().then(() => process.exit(130)));
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => void endAll().then(() => process.exit(130)));
 
 try {
   await demo();
@@ -35,13 +36,31 @@ async function demo(): Promise<void> {
   await chmod(folder, 0o711);
   await mkdir(records);
   heading('A Temporal server with its UI, a PostgreSQL server, and the shop in three versions');
-  const [temporal, postgres] = await Promise.all([startTemporal({ folder: join(folder, 'temporal') }), startPostgres({ folder: join(folder, 'postgres') })]);
-  endings.push(() => temporal.stop(), () => postgres.stop());
+  const [temporal, postgres] = await Promise.all([
+    startTemporal({ folder: join(folder, 'temporal') }),
+    startPostgres({ folder: join(folder, 'postgres') }),
+  ]);
+  endings.push(
+    () => temporal.stop(),
+    () => postgres.stop(),
+  );
   const database = await createDatabase(postgres.superuserUrl, 'shop');
-  const shop = await buildShop({ folder: join(folder, 'shop'), databaseUrls: { owner: database.ownerUrl, backup: database.backupUrl, admin: database.adminUrl } });
+  const shop = await buildShop({
+    folder: join(folder, 'shop'),
+    databaseUrls: { owner: database.ownerUrl, backup: database.backupUrl, admin: database.adminUrl },
+  });
   endings.push(() => run('sh', ['scripts/stop.sh'], { cwd: shop.directory }).then(() => undefined));
-  const variables = { TEMPORAL_ADDRESS: temporal.address, SLIPWAY_UI: temporal.uiUrl, SLIPWAY_STATE: records, SLIPWAY_SYSTEMS: shop.systems, SLIPWAY_USER: 'bob' };
-  const worker = spawn(process.execPath, [slipway, 'worker', '--host', 'localhost'], { stdio: 'inherit', env: { ...process.env, ...variables } });
+  const variables = {
+    TEMPORAL_ADDRESS: temporal.address,
+    SLIPWAY_UI: temporal.uiUrl,
+    SLIPWAY_STATE: records,
+    SLIPWAY_SYSTEMS: shop.systems,
+    SLIPWAY_USER: 'bob',
+  };
+  const worker = spawn(process.execPath, [slipway, 'worker', '--host', 'localhost'], {
+    stdio: 'inherit',
+    env: { ...process.env, ...variables },
+  });
   endings.push(() => stop(worker));
   const client = new Client({ connection: await Connection.connect({ address: temporal.address }), dataConverter });
   endings.push(() => client.connection.close());
@@ -50,9 +69,15 @@ async function demo(): Promise<void> {
   const cli = (...argv: string[]) => shown(variables, argv);
 
   heading('1.0.0: the first release');
-  await expectExit(0, approving(client, 'cli', variables, () => cli('deploy', environment, '1.0.0')));
+  await expectExit(
+    0,
+    approving(client, 'cli', variables, () => cli('deploy', environment, '1.0.0')),
+  );
   heading('2.0.0: an additive migration, approved by a signal from the temporal CLI');
-  await expectExit(0, approving(client, 'temporal', variables, () => cli('deploy', environment, '2.0.0', '--change', 'compatible')));
+  await expectExit(
+    0,
+    approving(client, 'temporal', variables, () => cli('deploy', environment, '2.0.0', '--change', 'compatible')),
+  );
 
   heading('People use it: 25 orders, placed through the application');
   for (let count = 1; count <= 25; count++) await order(shop.url, shop.token, count);
@@ -60,7 +85,10 @@ async function demo(): Promise<void> {
   console.log(`  ${sum(before)} rows in ${Object.keys(before).length} tables`);
 
   heading('3.0.0: a migration that rewrites a column, and code that gets it wrong');
-  await expectExit(3, approving(client, 'cli', variables, () => cli('deploy', environment, '3.0.0', '--change', 'breaking')));
+  await expectExit(
+    3,
+    approving(client, 'cli', variables, () => cli('deploy', environment, '3.0.0', '--change', 'breaking')),
+  );
 
   heading('The proof: every row, compared with what was there before 3.0.0');
   const after = await everyRow(database.ownerUrl);
@@ -74,26 +102,50 @@ async function demo(): Promise<void> {
   await cli('history', environment);
   const last = (await history(variables)).at(-1);
   const folderOfLast = join(records, environment, 'runs', last?.run ?? '');
-  console.log(`\nReport   ${join(folderOfLast, 'report.md')}\nBy hand  ${join(folderOfLast, 'undo.md')}\nUI       ${temporal.uiUrl}/namespaces/default/workflows`);
+  console.log(
+    `\nReport   ${join(folderOfLast, 'report.md')}\nBy hand  ${join(folderOfLast, 'undo.md')}\nUI       ${temporal.uiUrl}/namespaces/default/workflows`,
+  );
   if (keep) {
-    console.log(`\nEverything still runs; Ctrl-C here ends it. In another terminal:\n${Object.entries(variables).map(([name, value]) => `  export ${name}=${value}`).join('\n')}\n  npx slipway status`);
+    console.log(
+      `\nEverything still runs; Ctrl-C here ends it. In another terminal:\n${Object.entries(variables)
+        .map(([name, value]) => `  export ${name}=${value}`)
+        .join('\n')}\n  npx slipway status`,
+    );
     await new Promise(() => setInterval(() => undefined, 60_000));
   }
 }
 
 /** Approves each gate that opens while a command runs: as a person would, by the CLI or by a plain signal. */
-async function approving(client: Client, way: 'cli' | 'temporal', variables: Record<string, string>, start: () => Promise<number>): Promise<number> {
+async function approving(
+  client: Client,
+  way: 'cli' | 'temporal',
+  variables: Record<string, string>,
+  start: () => Promise<number>,
+): Promise<number> {
   let running = true;
   const exit = start().finally(() => (running = false));
   const said = new Set<string>();
   while (running) {
-    const status = await client.workflow.getHandle(environment).query<Status>('status').catch(() => undefined);
+    const status = await client.workflow
+      .getHandle(environment)
+      .query<Status>('status')
+      .catch(() => undefined);
     for (const { name, is, plan } of running ? (status?.questions ?? []) : []) {
       if (is !== 'gate' || said.has(plan)) continue;
       said.add(plan);
       await new Promise((wake) => setTimeout(wake, 600)); // so that the question stands above its answer
       if (way === 'cli') await shown(variables, ['approve', environment, name, '--plan', plan, '--by', 'ann']);
-      else await signalled(variables, ['workflow', 'signal', '--workflow-id', environment, '--name', 'approve', '--input', JSON.stringify({ gate: name, by: 'ann', plan })]);
+      else
+        await signalled(variables, [
+          'workflow',
+          'signal',
+          '--workflow-id',
+          environment,
+          '--name',
+          'approve',
+          '--input',
+          JSON.stringify({ gate: name, by: 'ann', plan }),
+        ]);
     }
     await new Promise((wake) => setTimeout(wake, 100));
   }
@@ -107,10 +159,15 @@ async function shown(variables: Record<string, string>, argv: string[]): Promise
 
 async function signalled(variables: Record<string, string>, argv: string[]): Promise<void> {
   console.log(`\n$ temporal ${argv.map((word) => (word.includes('{') ? `'${word}'` : word)).join(' ')}`);
-  if ((await run(await findTools().find('temporal'), argv, { env: { ...process.env, ...variables } })) !== 0) throw new Error('the signal was not taken');
+  if ((await run(await findTools().find('temporal'), argv, { env: { ...process.env, ...variables } })) !== 0)
+    throw new Error('the signal was not taken');
 }
 
-function run(program: string, argv: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<number> {
+function run(
+  program: string,
+  argv: string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, argv, { stdio: ['ignore', 'inherit', 'inherit'], ...options });
     child.once('error', reject);
@@ -119,7 +176,10 @@ function run(program: string, argv: string[], options: { cwd?: string; env?: Nod
 }
 
 async function history(variables: Record<string, string>): Promise<HistoryEntry[]> {
-  const child = spawn(process.execPath, [slipway, 'history', environment, '--json'], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...variables } });
+  const child = spawn(process.execPath, [slipway, 'history', environment, '--json'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...variables },
+  });
   let text = '';
   for await (const chunk of child.stdout) text += String(chunk);
   return JSON.parse(text) as HistoryEntry[];
@@ -129,7 +189,9 @@ async function served(client: Client, worker: ChildProcess): Promise<void> {
   const end = Date.now() + 60_000;
   for (;;) {
     if (worker.exitCode !== null) throw new Error('the worker did not start');
-    const found = await client.workflowService.describeTaskQueue({ namespace: 'default', taskQueue: { name: environment }, taskQueueType: 2 }).catch(() => undefined);
+    const found = await client.workflowService
+      .describeTaskQueue({ namespace: 'default', taskQueue: { name: environment }, taskQueueType: 2 })
+      .catch(() => undefined);
     if (found?.pollers?.length) return;
     if (Date.now() > end) throw new Error('the worker does not serve within a minute');
     await new Promise((wake) => setTimeout(wake, 50));
@@ -138,7 +200,8 @@ async function served(client: Client, worker: ChildProcess): Promise<void> {
 
 async function order(url: string, token: string, count: number): Promise<void> {
   const response = await fetch(`${url}/orders`, {
-    method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify({ customer: count, item: `Order ${count} of the demo`, total_cents: 1000 + count }),
   });
   if (response.status !== 201) throw new Error(`the shop answered ${response.status} to an order`);
@@ -148,9 +211,14 @@ async function everyRow(url: string): Promise<Record<string, string[]>> {
   const session = new pg.Client({ connectionString: url });
   await session.connect();
   try {
-    const { rows: tables } = await session.query<{ name: string }>("SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1");
+    const { rows: tables } = await session.query<{ name: string }>(
+      "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1",
+    );
     const found: Record<string, string[]> = {};
-    for (const { name } of tables) found[name] = (await session.query<{ row: string }>(`SELECT t::text AS row FROM ${pg.escapeIdentifier(name)} t ORDER BY 1`)).rows.map(({ row }) => row);
+    for (const { name } of tables)
+      found[name] = (
+        await session.query<{ row: string }>(`SELECT t::text AS row FROM ${pg.escapeIdentifier(name)} t ORDER BY 1`)
+      ).rows.map(({ row }) => row);
     return found;
   } finally {
     await session.end();
@@ -159,7 +227,9 @@ async function everyRow(url: string): Promise<Record<string, string[]>> {
 
 function compare(table: string, before: string[], after: string[]): void {
   const same = before.length === after.length && before.every((row, index) => row === after[index]);
-  console.log(`  ${same ? '✔' : '✖'} ${table.padEnd(16)} ${String(before.length).padStart(6)} rows${same ? ', each as it was' : `, now ${after.length}, not the same`}`);
+  console.log(
+    `  ${same ? '✔' : '✖'} ${table.padEnd(16)} ${String(before.length).padStart(6)} rows${same ? ', each as it was' : `, now ${after.length}, not the same`}`,
+  );
   if (!same) throw new Error(`${table} is not what it was`);
 }
 

@@ -12,12 +12,31 @@ export type Kind = 'deploy' | 'rollback' | 'adopt' | 'recover';
 export type Change = 'none' | 'compatible' | 'breaking';
 
 /** How a run ended. Completed in Temporal only if it reached what was asked; else Failed with this as the failure's type. */
-export type Outcome = 'deployed' | 'done' | 'no-go' | 'failed-unchanged' | 'rolled-back' | 'rolled-back-unverified' | 'stopped';
+export type Outcome =
+  'deployed' | 'done' | 'no-go' | 'failed-unchanged' | 'rolled-back' | 'rolled-back-unverified' | 'stopped';
 
 /** A step or check phase or gate of a saga: heading of `plan`, summary in the UI, search attribute, line of the evidence. */
 export type StepName =
-  | 'resolve' | 'preflight' | 'go' | 'window' | 'fetch' | 'backup' | 'rehearse' | 'stop' | 'standby' | 'switch' | 'migrate'
-  | 'start' | 'verify' | 'open' | 'watch' | 'sign-off' | 'rollback' | 'data' | 'reopen' | 'record';
+  | 'resolve'
+  | 'preflight'
+  | 'go'
+  | 'window'
+  | 'fetch'
+  | 'backup'
+  | 'rehearse'
+  | 'stop'
+  | 'standby'
+  | 'switch'
+  | 'migrate'
+  | 'start'
+  | 'verify'
+  | 'open'
+  | 'watch'
+  | 'sign-off'
+  | 'rollback'
+  | 'data'
+  | 'reopen'
+  | 'record';
 
 /** Argument array: element 0 is the program. Never a shell string. */
 export type Argv = string[];
@@ -73,7 +92,11 @@ export interface GitSource {
   /** What `install` makes (`node_modules`): moved from the staged worktree into the live checkout at `switch`. */
   installs?: string[];
 }
-export interface ImageSource { name: string; build?: string; dockerfile?: string }
+export interface ImageSource {
+  name: string;
+  build?: string;
+  dockerfile?: string;
+}
 
 export interface Runtime {
   processes?: {
@@ -87,8 +110,14 @@ export interface Runtime {
     timeoutMs: number;
   };
   compose?: {
-    files?: string[]; profiles?: string[]; project?: string; services?: string[]; restart?: string[];
-    renew_anonymous_volumes?: boolean; observe?: string; timeout?: string;
+    files?: string[];
+    profiles?: string[];
+    project?: string;
+    services?: string[];
+    restart?: string[];
+    renew_anonymous_volumes?: boolean;
+    observe?: string;
+    timeout?: string;
   };
   container?: { name: string; image: string; start: Argv; stop: Argv; update?: Argv; volume?: string; ports: number[] };
   /** `at_start`: the start lets users in. Otherwise `start` starts closed, reached at `closed_url`, until `open` runs. */
@@ -102,9 +131,24 @@ export type Database =
 
 export interface Migrations {
   sequelize?: { directory?: string; in?: string; at?: 'start'; guard?: Record<string, string>; database?: string };
-  alembic?: { directory?: string; in?: string; at?: 'start'; guard?: Record<string, string>; database?: string; runs?: Argv };
+  alembic?: {
+    directory?: string;
+    in?: string;
+    at?: 'start';
+    guard?: Record<string, string>;
+    database?: string;
+    runs?: Argv;
+  };
   django?: { directory?: string; in?: string; at?: 'start'; guard?: Record<string, string>; database?: string };
-  command?: { applied: Argv; heads: Argv; upgrade: Argv; downgrade?: Argv; in?: string; directory?: string; database?: string };
+  command?: {
+    applied: Argv;
+    heads: Argv;
+    upgrade: Argv;
+    downgrade?: Argv;
+    in?: string;
+    directory?: string;
+    database?: string;
+  };
 }
 
 export interface BackupRules {
@@ -115,9 +159,17 @@ export interface BackupRules {
   copy_to?: string;
 }
 
-export interface When { change?: Change[]; version?: string }
+export interface When {
+  change?: Change[];
+  version?: string;
+}
 
-export interface Gate { roles?: string[]; deadlineMs?: number; on_deadline: 'reject' | 'remind'; four_eyes: boolean }
+export interface Gate {
+  roles?: string[];
+  deadlineMs?: number;
+  on_deadline: 'reject' | 'remind';
+  four_eyes: boolean;
+}
 
 /** One verification: exactly one kind, plus what all kinds share. */
 export interface Check extends CheckKinds {
@@ -131,19 +183,39 @@ export interface Check extends CheckKinds {
   in?: string;
 }
 export interface CheckKinds {
-  http?: string; flow?: FlowStep[]; finally?: FlowStep[]; command?: Argv; env?: string[] | Record<string, unknown>; file?: string; sql?: string;
-  ask?: string; tls?: string; search?: string; backup?: string; logs?: string; metrics?: string;
+  http?: string;
+  flow?: FlowStep[];
+  finally?: FlowStep[];
+  command?: Argv;
+  env?: string[] | Record<string, unknown>;
+  file?: string;
+  sql?: string;
+  ask?: string;
+  tls?: string;
+  search?: string;
+  backup?: string;
+  logs?: string;
+  metrics?: string;
   [option: string]: unknown;
 }
 export interface FlowStep {
-  http: string; headers?: Record<string, string>; body?: unknown; basic?: [string, string]; bearer?: string;
-  expect?: unknown; save?: Record<string, string>;
+  http: string;
+  headers?: Record<string, string>;
+  body?: unknown;
+  basic?: [string, string];
+  bearer?: string;
+  expect?: unknown;
+  save?: Record<string, string>;
 }
 
 // ---- versions, runs, history ------------------------------------------------------------------------------------------
 
 /** What is deployed. `run` is the run that put it there; absent for a version that never ran here. */
-export interface Release { version: string; sha: string; run?: string }
+export interface Release {
+  version: string;
+  sha: string;
+  run?: string;
+}
 
 /** What a saga hands to each of its activities: some hundred bytes; the rest is read from the run's folder. */
 export interface Run {
@@ -171,10 +243,19 @@ export interface At {
 }
 
 /** What the workflow saw (approvals, refusals, skips) since its last activity; written into the evidence, once by `id`. */
-export interface Note { id: string; at: string; kind: string; text: string; data?: Record<string, unknown> }
+export interface Note {
+  id: string;
+  at: string;
+  kind: string;
+  text: string;
+  data?: Record<string, unknown>;
+}
 
 /** What a step leaves behind. `note` is one line for people. */
-export interface StepResult { note?: string; data?: Record<string, unknown> }
+export interface StepResult {
+  note?: string;
+  data?: Record<string, unknown>;
+}
 
 export interface CheckResult {
   name: string;
@@ -188,7 +269,10 @@ export interface CheckResult {
   /** Set where a person must answer. */
   ask?: { text: string; role?: string };
 }
-export interface CheckReport { phase: StepName; results: CheckResult[] }
+export interface CheckReport {
+  phase: StepName;
+  results: CheckResult[];
+}
 
 /** One line of `history.jsonl`. */
 export interface HistoryEntry {
@@ -282,9 +366,27 @@ export interface Choice {
 
 // ---- messages, status -----------------------------------------------------------------------------------------------------
 
-export interface ApproveInput { gate?: string; by?: string; plan?: string; reason?: string; id?: string }
-export interface AnswerInput { to?: string; answer?: string; by?: string; plan?: string; note?: string; id?: string }
-export interface RollbackInput { version?: string; by?: string; reason?: string; id?: string }
+export interface ApproveInput {
+  gate?: string;
+  by?: string;
+  plan?: string;
+  reason?: string;
+  id?: string;
+}
+export interface AnswerInput {
+  to?: string;
+  answer?: string;
+  by?: string;
+  plan?: string;
+  note?: string;
+  id?: string;
+}
+export interface RollbackInput {
+  version?: string;
+  by?: string;
+  reason?: string;
+  id?: string;
+}
 
 /** Something that waits for a person. */
 export interface Question {
@@ -351,9 +453,22 @@ export interface Report {
 
 // ---- what `resolve` tells the workflow ----------------------------------------------------------------------------------
 
-export interface DeployInput { version: string; change?: Change; by?: string; reason?: string }
-export interface RollbackStart { version?: string; by?: string; reason?: string }
-export interface AdoptInput { version?: string; by?: string; reason?: string }
+export interface DeployInput {
+  version: string;
+  change?: Change;
+  by?: string;
+  reason?: string;
+}
+export interface RollbackStart {
+  version?: string;
+  by?: string;
+  reason?: string;
+}
+export interface AdoptInput {
+  version?: string;
+  by?: string;
+  reason?: string;
+}
 
 /** The little of plan and definition that a workflow decides by. */
 export interface Outline {
@@ -369,10 +484,18 @@ export interface Outline {
   window: boolean;
   watchMs: number;
 }
-export interface Resolved { run: Run; by: string; outline: Outline }
+export interface Resolved {
+  run: Run;
+  by: string;
+  outline: Outline;
+}
 
 /** What every activity of a run gets first. */
-export interface Call { run: Run; at: At; notes: Note[] }
+export interface Call {
+  run: Run;
+  at: At;
+  notes: Note[];
+}
 
 /** What the last activity of a run writes down. */
 export interface Ending {
@@ -383,4 +506,7 @@ export interface Ending {
   approvals: Report['approvals'];
 }
 /** What `record` answers: what runs now, and where the evidence lies. */
-export interface Recorded { current: string | null; evidence: string }
+export interface Recorded {
+  current: string | null;
+  evidence: string;
+}

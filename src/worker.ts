@@ -1,6 +1,13 @@
 import { hostname } from 'node:os';
 import { Client } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker, type NativeConnectionOptions, type WorkerOptions } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type NativeConnectionOptions,
+  type WorkerOptions,
+} from '@temporalio/worker';
 import { createActivities } from './activities/create.js';
 import type { Host } from './activities/host.js';
 import { dataConverter } from './codec/data-converter.js';
@@ -42,13 +49,30 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
   installRuntime();
   const connection = await NativeConnection.connect(settings.connection);
   await registerSearchAttributes(connection, namespace);
-  const host: Host = { name: settings.host ?? hostname(), systems, root: settings.stateRoot ?? stateRoot(), namespace, tools: findTools() };
+  const host: Host = {
+    name: settings.host ?? hostname(),
+    systems,
+    root: settings.stateRoot ?? stateRoot(),
+    namespace,
+    tools: findTools(),
+  };
   const all = createActivities(host);
   const served = await environmentsOf(host, settings.environments);
-  const common: Omit<WorkerOptions, 'taskQueue'> = { connection, namespace, dataConverter, shutdownGraceTime: '1 second', maxHeartbeatThrottleInterval: '1 second' };
-  const workers = await Promise.all(served.map((taskQueue) => Worker.create({ ...common, taskQueue, activities: all, maxConcurrentActivityTaskExecutions: 20 })));
+  const common: Omit<WorkerOptions, 'taskQueue'> = {
+    connection,
+    namespace,
+    dataConverter,
+    shutdownGraceTime: '1 second',
+    maxHeartbeatThrottleInterval: '1 second',
+  };
+  const workers = await Promise.all(
+    served.map((taskQueue) =>
+      Worker.create({ ...common, taskQueue, activities: all, maxConcurrentActivityTaskExecutions: 20 }),
+    ),
+  );
   const client = new Client({ connection, namespace, dataConverter });
-  if (workflows) workers.push(...(await workflowWorkers(client, host, common, settings.build ?? (await currentBuild(host.root)))));
+  if (workflows)
+    workers.push(...(await workflowWorkers(client, host, common, settings.build ?? (await currentBuild(host.root)))));
   return {
     environments: served,
     run: async () => {
@@ -64,21 +88,47 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
 
 async function environmentsOf(host: Host, only?: string[]): Promise<string[]> {
   const { environments } = await listEnvironments(host.systems);
-  return Object.entries(environments).filter(([name, { host: owner }]) => owner === host.name && (!only || only.includes(name))).map(([name]) => name);
+  return Object.entries(environments)
+    .filter(([name, { host: owner }]) => owner === host.name && (!only || only.includes(name)))
+    .map(([name]) => name);
 }
 
 /** The current build, and each earlier one that still has open runs and lies on this machine. New runs begin on the current one. */
-async function workflowWorkers(client: Client, host: Host, common: Omit<WorkerOptions, 'taskQueue'>, build: Build): Promise<Worker[]> {
+async function workflowWorkers(
+  client: Client,
+  host: Host,
+  common: Omit<WorkerOptions, 'taskQueue'>,
+  build: Build,
+): Promise<Worker[]> {
   const { environments } = createActivities(host);
-  const older = (await openBuilds(client)).filter((id) => id !== build.id).flatMap((id) => keptBuild(host.root, id) ?? []);
-  const workers = await Promise.all([build, ...older].map(({ id, codePath }: Build) => Worker.create({
-    ...common, taskQueue: workflowQueue, workflowBundle: { codePath }, activities: { environments },
-    // The default of ten seconds is how long a killed worker's run would wait for it.
-    stickyQueueScheduleToStartTimeout: '1 second', maxCachedWorkflows: 200,
-    workerDeploymentOptions: { version: { deploymentName, buildId: id }, useWorkerVersioning: true, defaultVersioningBehavior: 'PINNED' },
-  })));
+  const older = (await openBuilds(client))
+    .filter((id) => id !== build.id)
+    .flatMap((id) => keptBuild(host.root, id) ?? []);
+  const workers = await Promise.all(
+    [build, ...older].map(({ id, codePath }: Build) =>
+      Worker.create({
+        ...common,
+        taskQueue: workflowQueue,
+        workflowBundle: { codePath },
+        activities: { environments },
+        // The default of ten seconds is how long a killed worker's run would wait for it.
+        stickyQueueScheduleToStartTimeout: '1 second',
+        maxCachedWorkflows: 200,
+        workerDeploymentOptions: {
+          version: { deploymentName, buildId: id },
+          useWorkerVersioning: true,
+          defaultVersioningBehavior: 'PINNED',
+        },
+      }),
+    ),
+  );
   await client.workflowService.setWorkerDeploymentCurrentVersion({
-    namespace: client.options.namespace, deploymentName, buildId: build.id, allowNoPollers: true, ignoreMissingTaskQueues: true, identity: client.options.identity,
+    namespace: client.options.namespace,
+    deploymentName,
+    buildId: build.id,
+    allowNoPollers: true,
+    ignoreMissingTaskQueues: true,
+    identity: client.options.identity,
   });
   return workers;
 }
@@ -86,8 +136,11 @@ async function workflowWorkers(client: Client, host: Host, common: Omit<WorkerOp
 /** Build ids of runs that are still open. */
 async function openBuilds(client: Client): Promise<string[]> {
   const ids = new Set<string>();
-  for await (const { searchAttributes } of client.workflow.list({ query: `TaskQueue = '${workflowQueue}' AND ExecutionStatus = 'Running'` })) {
-    for (const version of (searchAttributes.TemporalWorkerDeploymentVersion ?? []) as string[]) ids.add(version.slice(version.lastIndexOf(':') + 1));
+  for await (const { searchAttributes } of client.workflow.list({
+    query: `TaskQueue = '${workflowQueue}' AND ExecutionStatus = 'Running'`,
+  })) {
+    for (const version of (searchAttributes.TemporalWorkerDeploymentVersion ?? []) as string[])
+      ids.add(version.slice(version.lastIndexOf(':') + 1));
   }
   return [...ids];
 }
@@ -98,6 +151,8 @@ function installRuntime(): void {
   installed = true;
   // What a release comes to is told by status, evidence and history: a failed step is no fault of the worker.
   const level = process.env.SLIPWAY_LOG === 'debug' ? 'DEBUG' : 'ERROR';
-  const logger = new DefaultLogger(level, ({ level: at, message, meta }) => process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), level: at, message, ...meta })}\n`));
+  const logger = new DefaultLogger(level, ({ level: at, message, meta }) =>
+    process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), level: at, message, ...meta })}\n`),
+  );
   Runtime.install({ logger, shutdownSignals: [] });
 }

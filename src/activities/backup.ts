@@ -20,8 +20,13 @@ export async function backup(context: Step): Promise<StepResult> {
     backups.push(await store.backup(context, folder));
   }
   const manifest = {
-    id: context.run.id, environment: context.run.environment, run: context.run.id, takenAt: new Date().toISOString(),
-    version: context.run.previous?.version ?? context.pinned.live?.version ?? null, revisions, stores: backups,
+    id: context.run.id,
+    environment: context.run.environment,
+    run: context.run.id,
+    takenAt: new Date().toISOString(),
+    version: context.run.previous?.version ?? context.pinned.live?.version ?? null,
+    revisions,
+    stores: backups,
   };
   await writeManifest(folder, manifest);
   const began = Date.now();
@@ -32,5 +37,8 @@ export async function backup(context: Step): Promise<StepResult> {
   }
   await writeManifest(folder, { ...manifest, proven: { at: new Date().toISOString(), tookMs: Date.now() - began } });
   const bytes = backups.reduce((sum, one) => sum + one.bytes, 0);
-  return { note: `${(bytes / 1e6).toFixed(1)} MB, proven by a restore in ${((Date.now() - began) / 1000).toFixed(1)} s`, data: { folder, bytes } };
+  return {
+    note: `${(bytes / 1e6).toFixed(1)} MB, proven by a restore in ${((Date.now() - began) / 1000).toFixed(1)} s`,
+    data: { folder, bytes },
+  };
 }

@@ -21,7 +21,9 @@ export async function check(context: Step, release: Release | null): Promise<Che
   const target = release ?? context.run.version;
   const definition = await expecting(context, target);
   const done: CheckResult[] = phase === 'preflight' ? await uncalled(context) : [];
-  const declared = Object.entries(phase === 'preflight' ? (context.run.kind === 'deploy' ? definition.preflight : {}) : definition.verify);
+  const declared = Object.entries(
+    phase === 'preflight' ? (context.run.kind === 'deploy' ? definition.preflight : {}) : definition.verify,
+  );
   const due = Object.fromEntries(declared.filter(([, one]) => applies(one.when, context.run.change)));
   const results = await runChecks(due, checkContext(context, definition, target, phase === 'watch'), (result) => {
     done.push(result);
@@ -33,7 +35,11 @@ export async function check(context: Step, release: Release | null): Promise<Che
 /** Verify, again and again, until the watch is over; the first failing round ends it. */
 export async function watch(context: Step): Promise<CheckReport> {
   const until = Date.now() + context.definition.watchMs;
-  const watched = Object.fromEntries(Object.entries(context.definition.verify).filter(([, one]) => !one.changes && !one.ask && applies(one.when, context.run.change)));
+  const watched = Object.fromEntries(
+    Object.entries(context.definition.verify).filter(
+      ([, one]) => !one.changes && !one.ask && applies(one.when, context.run.change),
+    ),
+  );
   for (let round = 1; ; round++) {
     const results = await runChecks(watched, checkContext(context, context.definition, context.run.version, true));
     const failed = results.some((result) => result.outcome === 'fail' && result.must === 'must');
@@ -66,18 +72,44 @@ async function room(context: Step): Promise<CheckResult[]> {
   const needed = sizes.reduce((sum, size) => sum + size, 0) + 50e6;
   const { bavail, bsize } = await statfs(context.home);
   const free = bavail * bsize;
-  return [unasked('disk', free > needed, `${(needed / 1e6).toFixed(0)} MB free in ${context.home}`, `${(free / 1e6).toFixed(0)} MB free`)];
+  return [
+    unasked(
+      'disk',
+      free > needed,
+      `${(needed / 1e6).toFixed(0)} MB free in ${context.home}`,
+      `${(free / 1e6).toFixed(0)} MB free`,
+    ),
+  ];
 }
 
 async function samePlan(context: Step): Promise<CheckResult[]> {
   const plan = await makeRunPlan(context, await appliedRevisions(context), context.run.change);
   const same = plan.hash === context.run.plan;
-  return [unasked('plan', same, `the plan is still ${context.run.plan.slice(0, 12)}`, same ? 'it is' : 'it changed since this run began: something it was made from is not what it was')];
+  return [
+    unasked(
+      'plan',
+      same,
+      `the plan is still ${context.run.plan.slice(0, 12)}`,
+      same ? 'it is' : 'it changed since this run began: something it was made from is not what it was',
+    ),
+  ];
 }
 
 async function oldBackup(context: Step): Promise<CheckResult[]> {
-  const manifest = context.run.previous?.run ? await readManifest(backupFolder(context, context.run.previous.run)) : undefined;
-  return [{ ...unasked('backup-of-target', Boolean(manifest?.proven), 'a proven backup from before the release we leave', manifest?.proven ? `${manifest.id}, proven ${manifest.proven.at}` : 'none'), must: 'warn' }];
+  const manifest = context.run.previous?.run
+    ? await readManifest(backupFolder(context, context.run.previous.run))
+    : undefined;
+  return [
+    {
+      ...unasked(
+        'backup-of-target',
+        Boolean(manifest?.proven),
+        'a proven backup from before the release we leave',
+        manifest?.proven ? `${manifest.id}, proven ${manifest.proven.at}` : 'none',
+      ),
+      must: 'warn',
+    },
+  ];
 }
 
 /** The definition with the expectations of the run that brought the target here. */
@@ -85,18 +117,30 @@ async function expecting(context: Step, target: Release): Promise<Definition> {
   if (!target.run || target.run === context.run.id) return context.definition;
   const theirs = await readPinned(context.folderOf(target.run)).catch(() => undefined);
   if (!theirs) return context.definition;
-  return { ...context.definition, verify: theirs.definition.verify, positions: { ...context.definition.positions, ...theirs.definition.positions } };
+  return {
+    ...context.definition,
+    verify: theirs.definition.verify,
+    positions: { ...context.definition.positions, ...theirs.definition.positions },
+  };
 }
 
 function checkContext(context: Step, definition: Definition, release: Release, opened: boolean): CheckContext {
   const { open } = definition.runtime;
   const now = new Date().toISOString();
   return {
-    env: context.env, definition, signal: context.cancelled, read: (request) => context.read(request),
+    env: context.env,
+    definition,
+    signal: context.cancelled,
+    read: (request) => context.read(request),
     baseUrl: open === 'at_start' || opened ? definition.url : open.closed_url,
     facts: {
-      version: release.version, sha: release.sha, url: definition.url, domain: new URL(definition.url).hostname,
-      date: now.slice(0, 10), timestamp: now.replace(/[-:]/g, '').replace(/\.\d+/, ''), run: context.run.id,
+      version: release.version,
+      sha: release.sha,
+      url: definition.url,
+      domain: new URL(definition.url).hostname,
+      date: now.slice(0, 10),
+      timestamp: now.replace(/[-:]/g, '').replace(/\.\d+/, ''),
+      run: context.run.id,
     },
   };
 }

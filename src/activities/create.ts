@@ -35,7 +35,8 @@ export function createActivities(host: Host): Activities {
     putBack: (call, choice) => changes(call, (step) => putBack(step, choice)),
     swapIn: (call) => changes(call, steps.swapIn),
     watch: (call) => looks(call, watch),
-    record: (call, ending) => inStep(host, call, { changes: false, ends: true }, (step) => record(host, call, step, ending)),
+    record: (call, ending) =>
+      inStep(host, call, { changes: false, ends: true }, (step) => record(host, call, step, ending)),
     plan: (request) => reads.plan(host, request),
     history: (request) => reads.history(host, request),
     evidence: (request) => reads.evidence(host, request),

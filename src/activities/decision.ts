@@ -5,7 +5,15 @@ import type { StandbyRecord, Store } from './data/contract.js';
 import { stores } from './data/lookup.js';
 import { migrationTool } from './migrations/lookup.js';
 import { backup } from './backup.js';
-import { backupFolder, begun, readCounters, readManifest, readReplacement, readStandby, writeReplacement } from './records.js';
+import {
+  backupFolder,
+  begun,
+  readCounters,
+  readManifest,
+  readReplacement,
+  readStandby,
+  writeReplacement,
+} from './records.js';
 import { entryOf, releases } from './releases.js';
 import { reopenStores } from './reopen.js';
 import { appliedRevisions, knownRevisions, listed, missing, isEmpty, sameSets } from './revisions.js';
@@ -28,18 +36,41 @@ export async function choose(context: Step): Promise<Choice> {
   const now = await appliedRevisions(context);
   const target = context.run.kind === 'rollback' ? context.run.version : context.run.previous;
   const fits = target === null || sameSets(now, await knownRevisions(context, target));
-  if (Object.keys(context.definition.databases).length === 0) return decided({ decision: 'keep', reason: 'there is no database', loss: {}, drops: [], asks: false });
+  if (Object.keys(context.definition.databases).length === 0)
+    return decided({ decision: 'keep', reason: 'there is no database', loss: {}, drops: [], asks: false });
   if (sameSets(now, point.revisions) && fits && !touched(context)) {
-    return decided({ decision: 'keep', reason: `the applied revisions are those that ${target?.version ?? 'nothing'} left`, loss: {}, drops: [], asks: false });
+    return decided({
+      decision: 'keep',
+      reason: `the applied revisions are those that ${target?.version ?? 'nothing'} left`,
+      loss: {},
+      drops: [],
+      asks: false,
+    });
   }
   const loss = await findLoss(context);
   const asks = needsPerson(context, loss);
   const ahead = missing(now, point.revisions);
   if (context.definition.rollback.prefer === 'undo' && isEmpty(missing(point.revisions, now)) && !isEmpty(ahead)) {
-    return decided({ decision: 'undo', reason: `undo ${listed(ahead)}, by name, with the code that made them`, to: listed(point.revisions), loss, drops: Object.values(ahead).flat().map((name) => `all that ${name} made`), asks });
+    return decided({
+      decision: 'undo',
+      reason: `undo ${listed(ahead)}, by name, with the code that made them`,
+      to: listed(point.revisions),
+      loss,
+      drops: Object.values(ahead)
+        .flat()
+        .map((name) => `all that ${name} made`),
+      asks,
+    });
   }
   const from = point.takenAt ?? 'the backup';
-  return decided({ decision: 'put-back', reason: `the data of ${from}, from before ${context.run.kind === 'rollback' ? context.run.previous?.version : context.run.version.version}`, to: from, loss, drops: [], asks });
+  return decided({
+    decision: 'put-back',
+    reason: `the data of ${from}, from before ${context.run.kind === 'rollback' ? context.run.previous?.version : context.run.version.version}`,
+    to: from,
+    loss,
+    drops: [],
+    asks,
+  });
 }
 
 /** Does what was chosen, after seeing once more that it still is what people saw; claims success only from the revisions afterwards. */
@@ -54,7 +85,8 @@ export async function putBack(context: Step, choice: Choice): Promise<StepResult
     await undo(context, point);
   }
   const now = await appliedRevisions(context);
-  if (!sameSets(now, point.revisions)) throw fail('MigrationFailed', `the database is at ${listed(now)}, but ${listed(point.revisions)} was wanted`);
+  if (!sameSets(now, point.revisions))
+    throw fail('MigrationFailed', `the database is at ${listed(now)}, but ${listed(point.revisions)} was wanted`);
   return { note: `${choice.decision}: ${choice.reason}`, data: { choice, revisions: now } };
 }
 
@@ -68,7 +100,8 @@ async function findLoss(context: Step): Promise<Choice['loss']> {
   for (const store of stores(context.definition)) {
     const written = since?.[store.name] ? await store.written(context, since[store.name] ?? null) : null;
     if (written === null) return null;
-    for (const [table, rows] of Object.entries(written)) if (rows > 0 && !bookkeeping.has(table)) loss[`${store.name}.${table}`] = rows;
+    for (const [table, rows] of Object.entries(written))
+      if (rows > 0 && !bookkeeping.has(table)) loss[`${store.name}.${table}`] = rows;
   }
   return loss;
 }
@@ -100,11 +133,20 @@ async function findPoint(context: Step): Promise<Point> {
   const { run } = context;
   if (run.kind !== 'rollback') {
     const standby = (await readStandby(context.folder)) ?? [];
-    return { run: run.id, folder: context.folder, revisions: context.pinned.before, standby, takenAt: standby[0]?.takenAt ?? null };
+    return {
+      run: run.id,
+      folder: context.folder,
+      revisions: context.pinned.before,
+      standby,
+      takenAt: standby[0]?.takenAt ?? null,
+    };
   }
   const { entries } = await releases(context.home);
-  const left = [...entries].reverse().find((entry) => entry.kind === 'deploy' && entry.outcome === 'deployed' && isRelease(entry.previous, run.version));
-  if (!left) throw fail('BackupUnusable', `no run left ${run.version.version} behind: there is no data of it to go back to`);
+  const left = [...entries]
+    .reverse()
+    .find((entry) => entry.kind === 'deploy' && entry.outcome === 'deployed' && isRelease(entry.previous, run.version));
+  if (!left)
+    throw fail('BackupUnusable', `no run left ${run.version.version} behind: there is no data of it to go back to`);
   const folder = context.folderOf(left.run);
   const standby = (await readStandby(folder)) ?? [];
   const manifest = await readManifest(backupFolder(context, left.run));
@@ -133,7 +175,8 @@ async function restored(context: Step, store: Store, point: Point): Promise<Stan
   const folder = backupFolder(context, point.run);
   const manifest = await readManifest(folder);
   const stored = manifest?.stores.find((one) => one.store === store.name);
-  if (!stored || !manifest?.proven) throw fail('BackupUnusable', `neither a copy nor a proven backup of ${store.name} from run ${point.run} is left`);
+  if (!stored || !manifest?.proven)
+    throw fail('BackupUnusable', `neither a copy nor a proven backup of ${store.name} from run ${point.run} is left`);
   context.progress(`restoring ${store.name} from the backup of ${manifest.takenAt}`);
   return store.restore(context, folder, stored);
 }
@@ -147,13 +190,21 @@ async function swap(context: Step, store: Store, replacement: StandbyRecord[]): 
 /** People agreed to a certain loss: where it has grown since, they are asked again. */
 async function refuseGrown(context: Step, choice: Choice): Promise<void> {
   const again = await choose(context);
-  if (again.hash !== choice.hash && again.asks) throw fail('DataRefused', `what would be lost has changed since it was shown: ${JSON.stringify(again.loss)}; retry to see it`);
+  if (again.hash !== choice.hash && again.asks)
+    throw fail(
+      'DataRefused',
+      `what would be lost has changed since it was shown: ${JSON.stringify(again.loss)}; retry to see it`,
+    );
 }
 
 /** In the live checkout, which at this moment still holds the code that knows the newer revisions. */
 async function undo(context: Step, point: Point): Promise<void> {
   const tool = migrationTool(context.definition);
-  await tool?.downgradeTo(context, context.definition.directory, point.revisions[tool.database(context.definition)] ?? []);
+  await tool?.downgradeTo(
+    context,
+    context.definition.directory,
+    point.revisions[tool.database(context.definition)] ?? [],
+  );
 }
 
 function decided(choice: Omit<Choice, 'hash'>): Choice {

@@ -1,5 +1,20 @@
 import type {
-  AdoptInput, Call, CheckReport, Choice, DeployInput, Ending, HistoryEntry, Journal, Kind, Plan, Recorded, Release, Resolved, RollbackStart, StepName, StepResult,
+  AdoptInput,
+  Call,
+  CheckReport,
+  Choice,
+  DeployInput,
+  Ending,
+  HistoryEntry,
+  Journal,
+  Kind,
+  Plan,
+  Recorded,
+  Release,
+  Resolved,
+  RollbackStart,
+  StepName,
+  StepResult,
 } from '../model.js';
 
 /** What the workflows may ask of a host. All are safe to run twice; `createActivities` in `create.ts` builds the real ones. */

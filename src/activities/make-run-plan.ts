@@ -10,10 +10,33 @@ import { source } from './source/lookup.js';
 
 /** A plan that can't be run yet: it names what this build lacks, and shows the steps and checks all the same. */
 export function makeBarePlan(definition: Definition, run: Run, parts: string[]): Plan {
-  const none = { fetch: [], switch: [], switchBack: [], stop: [], start: [], open: [], close: [], backup: [], prove: [], standby: [], swapIn: [], upgrade: [], rehearse: [] };
+  const none = {
+    fetch: [],
+    switch: [],
+    switchBack: [],
+    stop: [],
+    start: [],
+    open: [],
+    close: [],
+    backup: [],
+    prove: [],
+    standby: [],
+    swapIn: [],
+    upgrade: [],
+    rehearse: [],
+  };
   return makePlan(definition, {
-    kind: run.kind, version: run.version, previous: null, change: run.change, pending: {}, unbuilt: parts, warnings: [], copySeconds: 0,
-    definitionHash: hashOf(definition), hash: hashOf, commands: none,
+    kind: run.kind,
+    version: run.version,
+    previous: null,
+    change: run.change,
+    pending: {},
+    unbuilt: parts,
+    warnings: [],
+    copySeconds: 0,
+    definitionHash: hashOf(definition),
+    hash: hashOf,
+    commands: none,
   });
 }
 
@@ -28,7 +51,10 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
   const change = said ?? (isEmpty(pending) ? 'none' : 'breaking');
   const all = stores(definition);
   const bytes = (await Promise.all(all.map((store) => store.size(context)))).reduce((sum, size) => sum + size, 0);
-  const warnings = said === undefined && !isEmpty(pending) ? ['no --change was declared, so the pending migrations count as breaking'] : [];
+  const warnings =
+    said === undefined && !isEmpty(pending)
+      ? ['no --change was declared, so the pending migrations count as breaking']
+      : [];
   const tool = migrationTool(definition);
   const code = source(definition).commands(definition, run.version);
   const back = run.previous ? source(definition).commands(definition, run.previous).switch : [];
@@ -36,11 +62,29 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
   const data = all.map((store) => store.commands());
   const upgrade = tool?.commands(definition).upgrade ?? [];
   return makePlan(definition, {
-    kind: run.kind, version: run.version, previous: run.previous, change, pending, unbuilt: [], warnings, copySeconds: bytes / copyRate,
-    definitionHash: hashOf(definition), hash: hashOf,
+    kind: run.kind,
+    version: run.version,
+    previous: run.previous,
+    change,
+    pending,
+    unbuilt: [],
+    warnings,
+    copySeconds: bytes / copyRate,
+    definitionHash: hashOf(definition),
+    hash: hashOf,
     commands: {
-      ...code, switchBack: back, stop: runs.stop, start: runs.start, open: runs.open, close: runs.close, upgrade, rehearse: upgrade.map((line) => `on the restored copy: ${line}`),
-      backup: data.flatMap((one) => one.backup), prove: data.flatMap((one) => one.prove), standby: data.flatMap((one) => one.standby), swapIn: data.flatMap((one) => one.swapIn),
+      ...code,
+      switchBack: back,
+      stop: runs.stop,
+      start: runs.start,
+      open: runs.open,
+      close: runs.close,
+      upgrade,
+      rehearse: upgrade.map((line) => `on the restored copy: ${line}`),
+      backup: data.flatMap((one) => one.backup),
+      prove: data.flatMap((one) => one.prove),
+      standby: data.flatMap((one) => one.standby),
+      swapIn: data.flatMap((one) => one.swapIn),
     },
   });
 }

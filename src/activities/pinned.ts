@@ -22,12 +22,17 @@ const proven = new Map<string, string>();
 /** Reads a run's pinned copy. Throws DataRefused when it is not the one that the hash names. */
 export async function readPinned(folder: string, planHash?: string): Promise<Pinned> {
   const text = await readText(pinnedPath(folder));
-  if (text === undefined) throw fail('DataRefused', `${pinnedPath(folder)} is missing: the run's folder was moved or removed`);
+  if (text === undefined)
+    throw fail('DataRefused', `${pinnedPath(folder)} is missing: the run's folder was moved or removed`);
   const pinned = JSON.parse(text) as Pinned;
   if (proven.get(folder) === text && planHash === pinned.plan.hash) return pinned;
   const { downtime: _downtime, warnings: _warnings, hash, ...content } = pinned.plan;
-  const whole = hashOf(content) === hash && hashOf(pinned.definition) === pinned.plan.definition && (planHash === undefined || planHash === hash);
-  if (!whole) throw fail('DataRefused', `${pinnedPath(folder)} was changed since the run began: its hash is not the plan's`);
+  const whole =
+    hashOf(content) === hash &&
+    hashOf(pinned.definition) === pinned.plan.definition &&
+    (planHash === undefined || planHash === hash);
+  if (!whole)
+    throw fail('DataRefused', `${pinnedPath(folder)} was changed since the run began: its hash is not the plan's`);
   if (proven.size >= 100) proven.clear();
   proven.set(folder, text);
   return pinned;

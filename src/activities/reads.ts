@@ -20,7 +20,10 @@ export async function environments(host: Host): Promise<{ environments: string[]
   return { environments: Object.keys(listed.environments), errors: listed.errors };
 }
 
-export async function plan(host: Host, request: { environment: string; kind: Kind; input: DeployInput | RollbackStart }): Promise<Plan> {
+export async function plan(
+  host: Host,
+  request: { environment: string; kind: Kind; input: DeployInput | RollbackStart },
+): Promise<Plan> {
   const made = await lookAhead(host, request.environment, request.kind, request.input, 'plan');
   const drift = request.kind === 'adopt' ? [] : made.drift.map((line) => `drift: ${line}`);
   return { ...made.plan, warnings: [...made.plan.warnings, ...drift] };
@@ -31,11 +34,19 @@ export async function history(host: Host, { environment }: { environment: string
 }
 
 /** The report of a run (the latest without `run`), and whether its record is whole up to the head that history and Temporal keep. */
-export async function evidence(host: Host, { environment, run }: { environment: string; run?: string }): Promise<EvidenceAnswer> {
+export async function evidence(
+  host: Host,
+  { environment, run }: { environment: string; run?: string },
+): Promise<EvidenceAnswer> {
   const entries = await readHistory(home(host, environment));
   const id = run ?? (await runs(host, environment)).at(-1);
   if (!id || !existsSync(runFolder(host, environment, id))) {
-    throw fail('Usage', id ? `there is no run ${id} in ${environment}: see slipway history ${environment}` : `nothing ran in ${environment} yet`);
+    throw fail(
+      'Usage',
+      id
+        ? `there is no run ${id} in ${environment}: see slipway history ${environment}`
+        : `nothing ran in ${environment} yet`,
+    );
   }
   const folder = runFolder(host, environment, id);
   const report = (await readText(reportPath(folder))) ?? (await writeReport(folder));
@@ -48,8 +59,15 @@ export async function state(host: Host, { environment }: { environment: string }
   const journal = (await readJournal(home(host, environment))) ?? null;
   const path = journal ? undoPath(runFolder(host, environment, journal.run)) : null;
   return {
-    environment, host: host.name, current, previous, lastOutcome: head?.outcome ?? null, journal, lastStep: journal?.last.step ?? null,
-    undo: path ? ((await readText(path)) ?? null) : null, undoPath: path,
+    environment,
+    host: host.name,
+    current,
+    previous,
+    lastOutcome: head?.outcome ?? null,
+    journal,
+    lastStep: journal?.last.step ?? null,
+    undo: path ? ((await readText(path)) ?? null) : null,
+    undoPath: path,
   };
 }
 

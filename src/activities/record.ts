@@ -19,15 +19,25 @@ export async function record(host: Host, call: Call, context: Step, ending: Endi
   const before = entryOf(entries, serves);
   const manifest = await readManifest(backupFolder(context, run.id));
   const entry: HistoryEntry = {
-    run: run.id, kind: run.kind, outcome: ending.outcome, version: run.version.version, current: serves,
+    run: run.id,
+    kind: run.kind,
+    outcome: ending.outcome,
+    version: run.version.version,
+    current: serves,
     previous: ending.outcome === 'deployed' ? run.previous : (before?.previous ?? null),
-    startedAt: ending.startedAt, endedAt: new Date().toISOString(), by: ending.by, ...(ending.reason ? { reason: ending.reason } : {}),
-    revisions: await revisionsAfter(context, ending.outcome), fingerprints: { env_file: context.env.sha256, definition: hashOf(context.definition) },
-    ...(manifest?.proven ? { backup: manifest.id } : {}), evidence: await evidenceHead(context.folder),
+    startedAt: ending.startedAt,
+    endedAt: new Date().toISOString(),
+    by: ending.by,
+    ...(ending.reason ? { reason: ending.reason } : {}),
+    revisions: await revisionsAfter(context, ending.outcome),
+    fingerprints: { env_file: context.env.sha256, definition: hashOf(context.definition) },
+    ...(manifest?.proven ? { backup: manifest.id } : {}),
+    evidence: await evidenceHead(context.folder),
   };
   await writeReport(context.folder);
   await appendHistory(context.home, entry);
-  if (ending.outcome !== 'stopped' && (await readJournal(context.home))?.run === run.id) await close(context.home, claimant(host, call));
+  if (ending.outcome !== 'stopped' && (await readJournal(context.home))?.run === run.id)
+    await close(context.home, claimant(host, call));
   return { current: serves?.version ?? null, evidence: context.folder };
 }
 
@@ -37,7 +47,8 @@ async function revisionsAfter(context: Step, outcome: Outcome): Promise<Revision
 }
 
 function whatServes({ run }: Call, outcome: Outcome): Release | null {
-  if (outcome === 'deployed' || outcome === 'done') return run.kind === 'rollback' ? run.version : { ...run.version, run: run.id };
+  if (outcome === 'deployed' || outcome === 'done')
+    return run.kind === 'rollback' ? run.version : { ...run.version, run: run.id };
   if (outcome === 'stopped') return null;
   return run.previous;
 }

@@ -10,11 +10,13 @@ import type { StepContext } from './context.js';
 type Counters = Record<string, Record<string, number> | null>;
 
 export const readStandby = (folder: string) => readJson<StandbyRecord[]>(join(folder, 'standby.json'));
-export const writeStandby = (folder: string, records: StandbyRecord[]) => writeAtomic(join(folder, 'standby.json'), JSON.stringify(records, null, 2));
+export const writeStandby = (folder: string, records: StandbyRecord[]) =>
+  writeAtomic(join(folder, 'standby.json'), JSON.stringify(records, null, 2));
 
 /** Row counters by store, noted when the migrations had ended: what is written after them is what could be lost. */
 export const readCounters = (folder: string) => readJson<Counters>(join(folder, 'counters.json'));
-export const writeCounters = (folder: string, counters: Counters) => writeAtomic(join(folder, 'counters.json'), JSON.stringify(counters));
+export const writeCounters = (folder: string, counters: Counters) =>
+  writeAtomic(join(folder, 'counters.json'), JSON.stringify(counters));
 
 /** Whether the version before was proven to be stopped. */
 export const noteStopped = (folder: string) => writeAtomic(join(folder, 'stopped'), '');
@@ -22,15 +24,23 @@ export const wasStopped = (folder: string) => existsSync(join(folder, 'stopped')
 
 /** What was put in place of the live data, written before the swap: a repeated attempt goes on with the same. */
 export const readReplacement = (folder: string) => readJson<StandbyRecord[]>(join(folder, 'put-back.json'));
-export const writeReplacement = (folder: string, records: StandbyRecord[]) => writeAtomic(join(folder, 'put-back.json'), JSON.stringify(records, null, 2));
+export const writeReplacement = (folder: string, records: StandbyRecord[]) =>
+  writeAtomic(join(folder, 'put-back.json'), JSON.stringify(records, null, 2));
 
 /** A swap, seen from the other side. */
 export function reversed(record: StandbyRecord): StandbyRecord {
-  return { ...record, copy: record.replaced, copyOid: record.live.oid, live: { ...record.live, oid: record.copyOid }, replaced: record.copy };
+  return {
+    ...record,
+    copy: record.replaced,
+    copyOid: record.live.oid,
+    live: { ...record.live, oid: record.copyOid },
+    replaced: record.copy,
+  };
 }
 
 export const readManifest = (folder: string) => readJson<BackupManifest>(join(folder, 'manifest.json'));
-export const writeManifest = (folder: string, manifest: BackupManifest) => writeAtomic(join(folder, 'manifest.json'), JSON.stringify(manifest, null, 2));
+export const writeManifest = (folder: string, manifest: BackupManifest) =>
+  writeAtomic(join(folder, 'manifest.json'), JSON.stringify(manifest, null, 2));
 
 /** Where backups of an environment lie, one folder a run. */
 export function backupFolder(context: StepContext, run: string): string {

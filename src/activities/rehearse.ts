@@ -16,8 +16,11 @@ export async function rehearse(context: Step): Promise<StepResult> {
   const name = tool.database(definition);
   const store = stores(definition).find((one) => one.name === name);
   const backup = manifest?.stores.find((one) => one.store === name);
-  if (!store || !backup || !manifest?.proven) throw fail('BackupUnusable', `there is no proven backup of ${name} to rehearse on`);
-  const wanted = [...new Set([...(manifest.revisions[name] ?? []), ...((await knownRevisions(context, run.version))[name] ?? [])])].sort();
+  if (!store || !backup || !manifest?.proven)
+    throw fail('BackupUnusable', `there is no proven backup of ${name} to rehearse on`);
+  const wanted = [
+    ...new Set([...(manifest.revisions[name] ?? []), ...((await knownRevisions(context, run.version))[name] ?? [])]),
+  ].sort();
   const scratch = await store.scratch(context, folder, backup);
   try {
     const began = Date.now();

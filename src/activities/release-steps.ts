@@ -18,7 +18,11 @@ export async function fetch(context: Step): Promise<StepResult> {
 }
 
 export async function stop(context: Step): Promise<StepResult> {
-  const first = context.run.previous === null && !context.at.undo && !context.began('stop') && !(await runtime(context.definition).runs(context));
+  const first =
+    context.run.previous === null &&
+    !context.at.undo &&
+    !context.began('stop') &&
+    !(await runtime(context.definition).runs(context));
   const result = first ? { note: 'nothing ran before' } : await runtime(context.definition).stop(context);
   if (context.at.step === 'stop') await noteStopped(context.folder);
   return result;
@@ -33,7 +37,10 @@ export async function standby(context: Step): Promise<StepResult> {
     records.push(await store.standby(context));
   }
   await writeStandby(context.folder, records);
-  return { note: `${records.map((one) => one.copy).join(', ')} in ${((Date.now() - began) / 1000).toFixed(1)} s`, data: { records } };
+  return {
+    note: `${records.map((one) => one.copy).join(', ')} in ${((Date.now() - began) / 1000).toFixed(1)} s`,
+    data: { records },
+  };
 }
 
 export async function switchCode(context: Step, release: Release | null): Promise<StepResult> {
@@ -51,12 +58,18 @@ export async function migrate(context: Step): Promise<StepResult> {
   // A second attempt may find everything applied, by a command that has to be adopted all the same.
   const pending = !isEmpty(missing(known, before)) || !isEmpty(missing(known, context.pinned.before));
   const result = tool && pending ? await upgrade(context, before, known) : { note: 'no migration is pending' };
-  const counters = await Promise.all(stores(definition).map(async (store) => [store.name, await store.counters(context)] as const));
+  const counters = await Promise.all(
+    stores(definition).map(async (store) => [store.name, await store.counters(context)] as const),
+  );
   await writeCounters(context.folder, Object.fromEntries(counters));
   return result;
 }
 
-async function upgrade(context: Step, before: Record<string, string[]>, known: Record<string, string[]>): Promise<StepResult> {
+async function upgrade(
+  context: Step,
+  before: Record<string, string[]>,
+  known: Record<string, string[]>,
+): Promise<StepResult> {
   const tool = migrationTool(context.definition);
   if (!tool) return {};
   const name = tool.database(context.definition);
@@ -67,15 +80,24 @@ async function upgrade(context: Step, before: Record<string, string[]>, known: R
 /** Starts what the checkout holds. An older version is started only on revisions that its code is proven to know. */
 export async function start(context: Step, release: Release | null): Promise<StepResult> {
   if (!release) return { note: 'nothing ran before: the system stays stopped' };
-  const neverStopped = context.at.undo && !wasStopped(context.folder) && (await runtime(context.definition).runs(context));
+  const neverStopped =
+    context.at.undo && !wasStopped(context.folder) && (await runtime(context.definition).runs(context));
   if (neverStopped) return { note: `${release.version} was never stopped: it still runs` };
   await reopenStores(context);
   const applied = await appliedRevisions(context);
   const known = await knownRevisions(context, release);
   const unknown = missing(applied, known);
-  if (!isEmpty(unknown)) throw fail('DataRefused', `the database is ahead of ${release.version}, whose code does not know ${listed(unknown)}: it is not started on it`);
+  if (!isEmpty(unknown))
+    throw fail(
+      'DataRefused',
+      `the database is ahead of ${release.version}, whose code does not know ${listed(unknown)}: it is not started on it`,
+    );
   const lacking = missing(known, applied);
-  if (!isEmpty(lacking)) throw fail('DataRefused', `the database lacks ${listed(lacking)}, which ${release.version} needs: it is not started on it`);
+  if (!isEmpty(lacking))
+    throw fail(
+      'DataRefused',
+      `the database lacks ${listed(lacking)}, which ${release.version} needs: it is not started on it`,
+    );
   return runtime(context.definition).start(context);
 }
 

@@ -2,10 +2,20 @@ import { currentEntry, readHistory } from '../lib/history.js';
 import type { HistoryEntry, Release } from '../model.js';
 
 /** What ran and runs, read from the history, never guessed. */
-export async function releases(home: string): Promise<{ current: Release | null; previous: Release | null; all: Release[]; head: HistoryEntry | undefined; entries: HistoryEntry[] }> {
+export async function releases(
+  home: string,
+): Promise<{
+  current: Release | null;
+  previous: Release | null;
+  all: Release[];
+  head: HistoryEntry | undefined;
+  entries: HistoryEntry[];
+}> {
   const entries = await readHistory(home);
   const head = currentEntry(entries);
-  const all = entries.flatMap((entry) => (entry.current && entry.current.run === entry.run ? [entry.current] : [])).reverse();
+  const all = entries
+    .flatMap((entry) => (entry.current && entry.current.run === entry.run ? [entry.current] : []))
+    .reverse();
   return { current: head?.current ?? null, previous: head?.previous ?? null, all, head, entries };
 }
 

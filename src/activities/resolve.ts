@@ -26,14 +26,24 @@ export async function resolve(host: Host, { kind, input }: { kind: Kind; input: 
   const environment = (info.workflowExecution?.workflowId ?? '').split('/').slice(0, 2).join('/');
   await refuseHeld(host, environment);
   const by = await starter(input.by);
-  const made = await lookAhead(host, environment, kind, input, runId(info.scheduledTimestampMs, info.workflowExecution?.runId ?? ''));
+  const made = await lookAhead(
+    host,
+    environment,
+    kind,
+    input,
+    runId(info.scheduledTimestampMs, info.workflowExecution?.runId ?? ''),
+  );
   const { plan, pinned, run } = made;
   if (plan.unbuilt.length > 0) throw fail('NotBuilt', `this build of Slipway cannot run: ${plan.unbuilt.join('; ')}`);
   if (kind !== 'adopt' && made.drift.length > 0) {
-    throw fail('Drift', `what runs is not what the history says: ${made.drift.join('; ')}. If that is right, note it: slipway adopt ${environment} --reason …`);
+    throw fail(
+      'Drift',
+      `what runs is not what the history says: ${made.drift.join('; ')}. If that is right, note it: slipway adopt ${environment} --reason …`,
+    );
   }
   const strangers = Object.values(pinned.definition.gates).some((gate) => gate?.four_eyes) && !(by in pinned.people);
-  if (strangers) throw fail('NoGo', `a gate wants four eyes, and ${by}, who started this run, is nobody of people.yaml`);
+  if (strangers)
+    throw fail('NoGo', `a gate wants four eyes, and ${by}, who started this run, is nobody of people.yaml`);
   await pin(host, run, pinned, by, input.reason);
   return { run, by, outline: outline(plan, pinned) };
 }
@@ -42,13 +52,27 @@ export async function resolve(host: Host, { kind, input }: { kind: Kind; input: 
 export async function lookAhead(host: Host, environment: string, kind: Kind, input: Input, id: string) {
   const definition = await loadDefinition(host.systems, environment);
   const people = await loadPeople(host.systems);
-  const bare: Run = { id, kind, environment, version: { version: '', sha: '' }, previous: null, change: 'none', plan: '', skipped: {} };
+  const bare: Run = {
+    id,
+    kind,
+    environment,
+    version: { version: '', sha: '' },
+    previous: null,
+    change: 'none',
+    plan: '',
+    skipped: {},
+  };
   const roles = Object.fromEntries(Object.entries(people).map(([name, person]) => [name, person.roles]));
   const parts = unbuilt(definition);
   if (parts.length > 0) {
     const run = { ...bare, version: { version: input.version ?? '', sha: '' } };
     const plan = makeBarePlan(definition, run, parts);
-    return { plan, run, drift: [], pinned: { definition, plan, before: {}, live: null, people: roles } satisfies Pinned };
+    return {
+      plan,
+      run,
+      drift: [],
+      pinned: { definition, plan, before: {}, live: null, people: roles } satisfies Pinned,
+    };
   }
   return looking(host, bare, definition, async (context) => {
     const { current, previous } = await releases(context.home);
@@ -65,29 +89,52 @@ export async function lookAhead(host: Host, environment: string, kind: Kind, inp
   });
 }
 
-async function wanted(context: Parameters<Parameters<typeof looking>[3]>[0], kind: Kind, input: Input, has: { current: Release | null; previous: Release | null }): Promise<Release> {
+async function wanted(
+  context: Parameters<Parameters<typeof looking>[3]>[0],
+  kind: Kind,
+  input: Input,
+  has: { current: Release | null; previous: Release | null },
+): Promise<Release> {
   const code = source(context.definition);
   if (kind === 'deploy') return code.resolve(context, (input as DeployInput).version);
   if (kind === 'adopt') {
     const live = await code.running(context);
     if (!live) throw fail('Usage', `${context.definition.directory} is no checkout: there is nothing to adopt`);
-    if (input.version && (await code.resolve(context, input.version)).sha !== live.sha) throw fail('Usage', `${context.definition.directory} is at ${live.sha}, which is not ${input.version}`);
+    if (input.version && (await code.resolve(context, input.version)).sha !== live.sha)
+      throw fail('Usage', `${context.definition.directory} is at ${live.sha}, which is not ${input.version}`);
     return input.version ? { ...live, version: input.version } : live;
   }
-  if (!has.current) throw fail('Usage', `nothing was released into ${context.definition.environment} yet: there is nothing to roll back`);
+  if (!has.current)
+    throw fail(
+      'Usage',
+      `nothing was released into ${context.definition.environment} yet: there is nothing to roll back`,
+    );
   if (input.version) {
-    const known = (await releases(context.home)).all.find((release) => release.version === input.version && release.sha !== has.current?.sha);
-    if (!known) throw fail('Usage', `${input.version} never ran in ${context.definition.environment}: see slipway history ${context.definition.environment}`);
+    const known = (await releases(context.home)).all.find(
+      (release) => release.version === input.version && release.sha !== has.current?.sha,
+    );
+    if (!known)
+      throw fail(
+        'Usage',
+        `${input.version} never ran in ${context.definition.environment}: see slipway history ${context.definition.environment}`,
+      );
     return known;
   }
-  if (!has.previous) throw fail('Usage', `${has.current.version} is the first release of ${context.definition.environment}: there is no earlier one`);
+  if (!has.previous)
+    throw fail(
+      'Usage',
+      `${has.current.version} is the first release of ${context.definition.environment}: there is no earlier one`,
+    );
   return has.previous;
 }
 
 async function refuseHeld(host: Host, environment: string): Promise<void> {
   const journal = await readJournal(home(host, environment));
   if (!journal) return;
-  throw fail('Held', `${environment} is held by run ${journal.run} (${journal.kind}), which did not end; its last step was ${journal.last.step}. Only slipway recover ${environment} may touch it`);
+  throw fail(
+    'Held',
+    `${environment} is held by run ${journal.run} (${journal.kind}), which did not end; its last step was ${journal.last.step}. Only slipway recover ${environment} may touch it`,
+  );
 }
 
 async function pin(host: Host, run: Run, pinned: Pinned, by: string, reason?: string): Promise<void> {
@@ -95,7 +142,19 @@ async function pin(host: Host, run: Run, pinned: Pinned, by: string, reason?: st
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeAtomic(pinnedPath(folder), JSON.stringify(pinned, null, 2));
   await reserveSpace(folder);
-  await appendEvidence(folder, { id: 'resolve', kind: 'run', data: { step: 'resolve', run, by, ...(reason ? { reason } : {}), plan: pinned.plan, before: pinned.before, live: pinned.live } });
+  await appendEvidence(folder, {
+    id: 'resolve',
+    kind: 'run',
+    data: {
+      step: 'resolve',
+      run,
+      by,
+      ...(reason ? { reason } : {}),
+      plan: pinned.plan,
+      before: pinned.before,
+      live: pinned.live,
+    },
+  });
   await looking(host, run, pinned.definition, (context) => writeUndoFile({ ...context, pinned }));
 }
 
@@ -111,10 +170,23 @@ async function starter(by?: string): Promise<string> {
 
 /** The little of plan and definition that a workflow decides by. */
 export function outline(plan: Plan, { definition, people }: Pick<Pinned, 'definition' | 'people'>): Outline {
-  const pending = Object.entries(plan.pending).flatMap(([database, names]) => (names.length > 0 ? [`pending in ${database}: ${names.join(', ')}`] : []));
+  const pending = Object.entries(plan.pending).flatMap(([database, names]) =>
+    names.length > 0 ? [`pending in ${database}: ${names.join(', ')}`] : [],
+  );
   return {
-    hash: plan.hash, gates: definition.gates, people, on_failure: definition.on_failure, watchMs: definition.watchMs, window: definition.window !== undefined,
-    steps: plan.steps.map(({ name, is, title, changes, skip }) => ({ name, is, title, changes, ...(skip === undefined ? {} : { skip }) })),
+    hash: plan.hash,
+    gates: definition.gates,
+    people,
+    on_failure: definition.on_failure,
+    watchMs: definition.watchMs,
+    window: definition.window !== undefined,
+    steps: plan.steps.map(({ name, is, title, changes, skip }) => ({
+      name,
+      is,
+      title,
+      changes,
+      ...(skip === undefined ? {} : { skip }),
+    })),
     go: [`change: ${plan.change}`, ...pending, `downtime: ${plan.downtime}`, ...plan.warnings],
   };
 }
@@ -127,4 +199,3 @@ export function skips(plan: Plan): Run['skipped'] {
 export function runId(scheduledMs: number, workflowRunId: string): string {
   return `${new Date(scheduledMs).toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '')}-${workflowRunId.replace(/-/g, '').slice(-6)}`;
 }
-

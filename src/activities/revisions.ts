@@ -16,7 +16,9 @@ export async function knownRevisions(context: StepContext, release: Release): Pr
 
 /** What is in `all` and not in `some`, by database. */
 export function missing(all: Revisions, some: Revisions): Revisions {
-  return Object.fromEntries(Object.entries(all).map(([database, names]) => [database, names.filter((name) => !some[database]?.includes(name))]));
+  return Object.fromEntries(
+    Object.entries(all).map(([database, names]) => [database, names.filter((name) => !some[database]?.includes(name))]),
+  );
 }
 
 export function sameSets(a: Revisions, b: Revisions): boolean {
@@ -28,5 +30,7 @@ export function isEmpty(revisions: Revisions): boolean {
 }
 
 export function listed(revisions: Revisions): string {
-  return Object.entries(revisions).map(([database, names]) => `${database}: ${names.join(', ') || 'none'}`).join('; ');
+  return Object.entries(revisions)
+    .map(([database, names]) => `${database}: ${names.join(', ') || 'none'}`)
+    .join('; ');
 }

@@ -14,7 +14,9 @@ import { releases } from './releases.js';
 import { heartbeats } from './heartbeats.js';
 import { writeUndoFile } from './undo-file.js';
 
-export interface Step extends StepContext { pinned: Pinned }
+export interface Step extends StepContext {
+  pinned: Pinned;
+}
 type Append = (entry: Parameters<typeof appendEvidence>[1]) => Promise<unknown>;
 
 /**
@@ -22,7 +24,12 @@ type Append = (entry: Parameters<typeof appendEvidence>[1]) => Promise<unknown>;
  * lends commands and secrets, and appends what happened to the evidence, once per (step, undo, try). `ends`: the work itself
  * wrote the last entry, whose hash stands in the history.
  */
-export async function inStep<T>(host: Host, call: Call, options: { changes: boolean; ends?: boolean }, work: (step: Step) => Promise<T>): Promise<T> {
+export async function inStep<T>(
+  host: Host,
+  call: Call,
+  options: { changes: boolean; ends?: boolean },
+  work: (step: Step) => Promise<T>,
+): Promise<T> {
   const { run, at, notes } = call;
   const folder = runFolder(host, run.environment, run.id);
   const pinned = await readPinned(folder, run.plan);
@@ -32,7 +39,10 @@ export async function inStep<T>(host: Host, call: Call, options: { changes: bool
   const activity = Context.current().info.activityType;
   const id = `${at.undo ? 'undo-' : ''}${at.step}-${at.try}-${activity}`;
   const append: Append = (entry) => appendEvidence(folder, env.redactor.redactDeep(entry));
-  const context = { ...makeContext(host, { run, at, definition: pinned.definition, folder, env, beats, append, id }), pinned };
+  const context = {
+    ...makeContext(host, { run, at, definition: pinned.definition, folder, env, beats, append, id }),
+    pinned,
+  };
   try {
     if (options.changes) {
       await claim(home(host, run.environment), claimant(host, call), at, () => refuseMovedOn(context));
@@ -41,15 +51,21 @@ export async function inStep<T>(host: Host, call: Call, options: { changes: bool
         if (!at.undo) throw fail('EvidenceUnwritable', `undo.md cannot be written: ${rootMessage(error)}`);
       });
     } else await refuseOthers(home(host, run.environment), claimant(host, call));
-    for (const note of notes) await append({ id: note.id, kind: note.kind, at: note.at, data: { text: note.text, ...note.data } });
+    for (const note of notes)
+      await append({ id: note.id, kind: note.kind, at: note.at, data: { text: note.text, ...note.data } });
     const result = env.redactor.redactDeep(await work(context));
-    if (!options.ends) await append({ id, kind: 'step', data: { ...at, activity, startedAt, outcome: 'done', result } });
+    if (!options.ends)
+      await append({ id, kind: 'step', data: { ...at, activity, startedAt, outcome: 'done', result } });
     return result;
   } catch (error) {
     const failure = translate(error, env, beats.left());
     // The failure itself must reach people even where the record can't be written any more.
     if (failure instanceof ApplicationFailure && failure.nonRetryable) {
-      await append({ id: `${id}-failed`, kind: 'step', data: { ...at, activity, startedAt, outcome: 'failed', type: failure.type, message: failure.message } }).catch(() => undefined);
+      await append({
+        id: `${id}-failed`,
+        kind: 'step',
+        data: { ...at, activity, startedAt, outcome: 'failed', type: failure.type, message: failure.message },
+      }).catch(() => undefined);
     }
     throw failure;
   } finally {
@@ -65,20 +81,42 @@ export async function inStep<T>(host: Host, call: Call, options: { changes: bool
 async function refuseMovedOn({ run, home }: StepContext): Promise<void> {
   const { entries, current } = await releases(home);
   const anew = `start a new ${run.kind}`;
-  if (entries.some((entry) => entry.run === run.id)) throw fail('Fenced', `run ${run.id} ended already, and may not act again: ${anew}`);
+  if (entries.some((entry) => entry.run === run.id))
+    throw fail('Fenced', `run ${run.id} ended already, and may not act again: ${anew}`);
   if (current?.sha === run.previous?.sha && current?.run === run.previous?.run) return;
-  const [now, then] = [current, run.previous].map((release) => (release ? `${release.version} of run ${release.run}` : 'nothing'));
-  throw fail('Fenced', `${run.environment} has moved on since run ${run.id} began: it runs ${now}, no longer ${then}: ${anew}`);
+  const [now, then] = [current, run.previous].map((release) =>
+    release ? `${release.version} of run ${release.run}` : 'nothing',
+  );
+  throw fail(
+    'Fenced',
+    `${run.environment} has moved on since run ${run.id} began: it runs ${now}, no longer ${then}: ${anew}`,
+  );
 }
 
 /** Reads outside a run's steps (`resolve`, `plan`): the same context, with nothing recorded. */
-export async function looking<T>(host: Host, run: Run, definition: Definition, work: (context: StepContext) => Promise<T>): Promise<T> {
+export async function looking<T>(
+  host: Host,
+  run: Run,
+  definition: Definition,
+  work: (context: StepContext) => Promise<T>,
+): Promise<T> {
   const env = readEnv(definition);
   const beats = heartbeats('resolve');
   const folder = runFolder(host, run.environment, run.id);
   const append: Append = async () => undefined;
   try {
-    return await work(makeContext(host, { run, at: { step: 'resolve', undo: false, try: 1 }, definition, folder, env, beats, append, id: 'resolve' }));
+    return await work(
+      makeContext(host, {
+        run,
+        at: { step: 'resolve', undo: false, try: 1 },
+        definition,
+        folder,
+        env,
+        beats,
+        append,
+        id: 'resolve',
+      }),
+    );
   } catch (error) {
     throw translate(error, env, beats.left());
   } finally {
@@ -89,33 +127,84 @@ export async function looking<T>(host: Host, run: Run, definition: Definition, w
 /** The environment's variables, with what the definition declares secret. */
 export function readEnv(definition: Definition): EnvFile {
   const declared = [...Object.keys(definition.secrets?.rotate ?? {}), ...(definition.secrets?.keep ?? [])];
-  return EnvFile.read(definition.env_file === undefined ? undefined : resolve(definition.directory, definition.env_file), declared);
+  return EnvFile.read(
+    definition.env_file === undefined ? undefined : resolve(definition.directory, definition.env_file),
+    declared,
+  );
 }
 
 export function claimant(host: Host, { run }: Call): Claimant {
-  return { run: run.id, kind: run.kind, environment: run.environment, namespace: host.namespace, workflowRunId: Context.current().info.workflowExecution?.runId ?? '' };
+  return {
+    run: run.id,
+    kind: run.kind,
+    environment: run.environment,
+    namespace: host.namespace,
+    workflowRunId: Context.current().info.workflowExecution?.runId ?? '',
+  };
 }
 
-interface Own { run: Run; at: At; definition: Definition; folder: string; env: EnvFile; beats: ReturnType<typeof heartbeats>; append: Append; id: string }
+interface Own {
+  run: Run;
+  at: At;
+  definition: Definition;
+  folder: string;
+  env: EnvFile;
+  beats: ReturnType<typeof heartbeats>;
+  append: Append;
+  id: string;
+}
 
 function makeContext(host: Host, own: Own): StepContext {
   const { run, at, definition, folder, env, beats, append } = own;
   let reads = 0;
   const place = (name: string) => join(folder, 'commands', `${at.undo ? 'undo-' : ''}${at.step}-${at.try}-${name}`);
-  const finish = async (name: string, changes: boolean, request: CommandRequest, result: CommandResult): Promise<CommandResult> => {
+  const finish = async (
+    name: string,
+    changes: boolean,
+    request: CommandRequest,
+    result: CommandResult,
+  ): Promise<CommandResult> => {
     const { argv, cwd, exitCode, tookMs, tail, log, adopted, timedOut } = result;
-    await append({ id: `${own.id}-${name}`, kind: 'command', data: { argv, cwd, changes, exitCode, tookMs, adopted, timedOut, tail: tail.slice(-2000), ...(log ? { log } : {}) } });
+    await append({
+      id: `${own.id}-${name}`,
+      kind: 'command',
+      data: {
+        argv,
+        cwd,
+        changes,
+        exitCode,
+        tookMs,
+        adopted,
+        timedOut,
+        tail: tail.slice(-2000),
+        ...(log ? { log } : {}),
+      },
+    });
     if (result.cancelled) throw new CancelledFailure(`${argv.join(' ')} was cancelled`);
     if (timedOut) throw fail('Timeout', `${argv.join(' ')} was ended after ${request.deadlineMs ?? 600_000} ms`);
-    if (!(request.ok ?? [0]).includes(exitCode ?? -1)) throw fail('CommandFailed', `${argv.join(' ')} ended with exit code ${exitCode}: ${lastLines(tail)}`, { tail: tail.slice(-2000) });
+    if (!(request.ok ?? [0]).includes(exitCode ?? -1))
+      throw fail('CommandFailed', `${argv.join(' ')} ended with exit code ${exitCode}: ${lastLines(tail)}`, {
+        tail: tail.slice(-2000),
+      });
     return result;
   };
   const spec = (request: CommandRequest) => ({
-    argv: request.argv, cwd: request.cwd ?? definition.directory, env: { ...basics(), ...env.child(), ...request.env }, redactor: env.redactor,
-    deadlineMs: request.deadlineMs ?? 600_000, ...(request.input === undefined ? {} : { input: request.input }),
+    argv: request.argv,
+    cwd: request.cwd ?? definition.directory,
+    env: { ...basics(), ...env.child(), ...request.env },
+    redactor: env.redactor,
+    deadlineMs: request.deadlineMs ?? 600_000,
+    ...(request.input === undefined ? {} : { input: request.input }),
   });
   return {
-    run, at, definition, folder, home: home(host, run.environment), env, tools: host.tools, cancelled: beats.cancelled,
+    run,
+    at,
+    definition,
+    folder,
+    home: home(host, run.environment),
+    env,
+    tools: host.tools,
+    cancelled: beats.cancelled,
     staged: (release) => join(folder, 'code', release.sha),
     folderOf: (other) => runFolder(host, run.environment, other),
     progress: beats.say,
@@ -126,7 +215,16 @@ function makeContext(host: Host, own: Own): StepContext {
       return finish(`read-${reads}`, false, request, result);
     },
     change: async (name, request) =>
-      finish(name, true, request, await runDetached(place(name), spec(request), { signal: beats.cancelled, detach: beats.detach, onLine: beats.say })),
+      finish(
+        name,
+        true,
+        request,
+        await runDetached(place(name), spec(request), {
+          signal: beats.cancelled,
+          detach: beats.detach,
+          onLine: beats.say,
+        }),
+      ),
     began: (name) => existsSync(place(name)),
     record: async (id, kind, data) => void (await append({ id: `${own.id}-${id}`, kind, data })),
   };
@@ -138,7 +236,12 @@ function translate(error: unknown, env: EnvFile, left: boolean): ApplicationFail
   if (error instanceof CancelledFailure) return error;
   const message = env.redactor.redact(rootMessage(error)).slice(0, 2000);
   if (error instanceof ApplicationFailure) {
-    return ApplicationFailure.create({ message, type: error.type ?? 'CommandFailed', nonRetryable: error.nonRetryable ?? true, details: [env.redactor.redactDeep(error.details?.[0] ?? {})] });
+    return ApplicationFailure.create({
+      message,
+      type: error.type ?? 'CommandFailed',
+      nonRetryable: error.nonRetryable ?? true,
+      details: [env.redactor.redactDeep(error.details?.[0] ?? {})],
+    });
   }
   return ApplicationFailure.nonRetryable(message, failureType(error) ?? 'Unexpected');
 }
@@ -150,7 +253,9 @@ function leaving(): ApplicationFailure {
 /** What every program may expect of its surroundings; the worker's other variables are none of its business. */
 function basics(): Record<string, string> {
   const names = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'SSH_AUTH_SOCK', 'npm_config_cache'];
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
 }
 
 function lastLines(text: string): string {

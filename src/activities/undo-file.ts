@@ -18,20 +18,31 @@ export const undoPath = (folder: string) => join(folder, 'undo.md');
 export async function writeUndoFile(context: Step): Promise<void> {
   const lines = await commands(context);
   const { run, definition } = context;
-  const back = run.previous ? `${run.previous.version} (${run.previous.sha.slice(0, 7)})` : 'nothing: the system stays stopped';
+  const back = run.previous
+    ? `${run.previous.version} (${run.previous.sha.slice(0, 7)})`
+    : 'nothing: the system stays stopped';
   const text = [
     `# Take ${run.kind} ${run.version.version} in ${run.environment} back, by hand`,
-    '', `Run ${run.id}. Goes back to ${back}. Needs neither Slipway nor Temporal: first end the worker (and see that none of its commands still runs),`,
-    'then run this block in a shell as the user that the worker runs as. Every line may be run again.', '',
-    ...(lines.length === 0 ? ['Nothing was changed so far: there is nothing to take back.'] : ['```sh', 'set -eu', ...(await preamble(context)), ...lines, '```']),
-    '', 'Afterwards the environment is still fenced: `slipway recover ' + run.environment + '` shows it.', '',
-    `Checks of the version that serves then: ${Object.keys(definition.verify).join(', ') || 'none'}.`, '',
+    '',
+    `Run ${run.id}. Goes back to ${back}. Needs neither Slipway nor Temporal: first end the worker (and see that none of its commands still runs),`,
+    'then run this block in a shell as the user that the worker runs as. Every line may be run again.',
+    '',
+    ...(lines.length === 0
+      ? ['Nothing was changed so far: there is nothing to take back.']
+      : ['```sh', 'set -eu', ...(await preamble(context)), ...lines, '```']),
+    '',
+    'Afterwards the environment is still fenced: `slipway recover ' + run.environment + '` shows it.',
+    '',
+    `Checks of the version that serves then: ${Object.keys(definition.verify).join(', ') || 'none'}.`,
+    '',
   ];
   await keepWritten(undoPath(context.folder), text.join('\n'));
 }
 
 async function preamble({ definition, tools }: Step): Promise<string[]> {
-  const psql = stores(definition).some((store) => store.kind === 'postgres') ? await tools.find('psql').catch(() => undefined) : undefined;
+  const psql = stores(definition).some((store) => store.kind === 'postgres')
+    ? await tools.find('psql').catch(() => undefined)
+    : undefined;
   return [
     `cd ${quoted(definition.directory)}`,
     ...(psql ? [`PATH="$PATH":${quoted(dirname(psql))}`] : []),
@@ -64,10 +75,15 @@ async function commands(context: Step): Promise<string[]> {
   const lines = [...heading(`stop ${run.version.version}`), ...by.stop];
   for (const copy of await copies(context)) {
     const store = stores(definition).find((one) => one.name === copy.store);
-    if (store) lines.push(...heading(`the data of ${copy.takenAt} into ${copy.live.name}; what is there now is kept as ${copy.replaced}`), ...store.byHand(context, copy));
+    if (store)
+      lines.push(
+        ...heading(`the data of ${copy.takenAt} into ${copy.live.name}; what is there now is kept as ${copy.replaced}`),
+        ...store.byHand(context, copy),
+      );
   }
   const target = run.previous ?? pinned.live;
-  if (target && acted(context, 'switch')) lines.push(...heading(`the code of ${target.version}`), ...source(definition).byHand(context, target));
+  if (target && acted(context, 'switch'))
+    lines.push(...heading(`the code of ${target.version}`), ...source(definition).byHand(context, target));
   if (run.previous) lines.push(...heading(`start ${run.previous.version}, and let users in`), ...by.start, ...by.open);
   return lines;
 }

@@ -10,7 +10,8 @@ export function nextWindow(window: Definition['window'], now: Date): { waitMs: n
   for (let minute = -length / 60_000; minute <= 8 * 24 * 60; minute++) {
     const at = new Date(Math.floor(now.getTime() / 60_000) * 60_000 + minute * 60_000);
     if (!opensAt(window.opens, at, window.zone ?? 'UTC')) continue;
-    if (at.getTime() <= now.getTime() && now.getTime() < at.getTime() + length) return { waitMs: 0, opensAt: at.toISOString() };
+    if (at.getTime() <= now.getTime() && now.getTime() < at.getTime() + length)
+      return { waitMs: 0, opensAt: at.toISOString() };
     if (at.getTime() > now.getTime()) return { waitMs: at.getTime() - now.getTime(), opensAt: at.toISOString() };
   }
   throw new Error(`window ${window.opens} does not come within eight days`);
@@ -18,8 +19,21 @@ export function nextWindow(window: Definition['window'], now: Date): { waitMs: n
 
 function opensAt(opens: string, at: Date, zone: string): boolean {
   const [day, time] = opens.includes(' ') ? opens.split(' ') : [undefined, opens];
-  const parts = Object.fromEntries(new Intl.DateTimeFormat('en-GB', { timeZone: zone, weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).formatToParts(at).map((part) => [part.type, part.value]));
-  return (day === undefined || days.indexOf(day) === days.indexOf((parts.weekday ?? '').toLowerCase())) && `${parts.hour}:${parts.minute}` === time;
+  const parts = Object.fromEntries(
+    new Intl.DateTimeFormat('en-GB', {
+      timeZone: zone,
+      weekday: 'short',
+      hour: '2-digit',
+      minute: '2-digit',
+      hourCycle: 'h23',
+    })
+      .formatToParts(at)
+      .map((part) => [part.type, part.value]),
+  );
+  return (
+    (day === undefined || days.indexOf(day) === days.indexOf((parts.weekday ?? '').toLowerCase())) &&
+    `${parts.hour}:${parts.minute}` === time
+  );
 }
 
 function lengthMs(text: string): number {

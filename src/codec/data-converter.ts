@@ -14,7 +14,9 @@ export const dataConverter: DataConverter = { payloadCodecs: [marking] };
 
 function marked(payload: Payload): Payload {
   const problem = problemOf(payload);
-  return problem === undefined ? payload : { metadata: { encoding: text('json/plain') }, data: text(JSON.stringify({ slipwayUndecodable: problem })) };
+  return problem === undefined
+    ? payload
+    : { metadata: { encoding: text('json/plain') }, data: text(JSON.stringify({ slipwayUndecodable: problem })) };
 }
 
 function problemOf(payload: Payload): string | undefined {

@@ -239,7 +239,9 @@ function describe(check: Check): string {
 function shown(value: unknown): string {
   if (typeof value === 'string') return value;
   if (!Array.isArray(value)) return Object.keys(value ?? {}).join(' ');
-  return value.map((item: unknown) => (typeof item === 'string' ? item : String((item as { http?: string }).http))).join(' ');
+  return value
+    .map((item: unknown) => (typeof item === 'string' ? item : String((item as { http?: string }).http)))
+    .join(' ');
 }
 
 function rehearsalSkip(rehearses: boolean, databases: boolean, facts: PlanFacts): string | undefined {

@@ -7,7 +7,10 @@ import { bundleWorkflowCode } from '@temporalio/worker';
 import { writeAtomic } from './files.js';
 
 /** One build of the workflows: PINNED runs finish on the build they began on, so each is kept under its id. */
-export interface Build { id: string; codePath: string }
+export interface Build {
+  id: string;
+  codePath: string;
+}
 
 const here = dirname(dirname(fileURLToPath(import.meta.url)));
 const prebuilt = join(here, 'workflow-bundle.js');
@@ -33,7 +36,9 @@ export function keptBuild(root: string, id: string): Build | undefined {
 /** Bundles the workflows of this source tree. */
 export async function bundleWorkflows(): Promise<string> {
   const quiet = { trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error, log() {} };
-  const path = existsSync(join(here, 'workflows', 'index.ts')) ? join(here, 'workflows', 'index.ts') : join(here, 'workflows', 'index.js');
+  const path = existsSync(join(here, 'workflows', 'index.ts'))
+    ? join(here, 'workflows', 'index.ts')
+    : join(here, 'workflows', 'index.js');
   return (await bundleWorkflowCode({ workflowsPath: path, logger: quiet })).code;
 }
 

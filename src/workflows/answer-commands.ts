@@ -12,7 +12,9 @@ export function answerCommands(environment: string, question: Question): string[
   }
   const input = { to: question.name, answer: question.answers[0], by: 'NAME', plan: question.plan };
   return [
-    ...question.answers.map((answer) => `slipway answer ${environment} ${question.name} ${answer} --plan ${question.plan} --by NAME`),
+    ...question.answers.map(
+      (answer) => `slipway answer ${environment} ${question.name} ${answer} --plan ${question.plan} --by NAME`,
+    ),
     `temporal workflow signal --workflow-id ${environment} --name answer --input '${JSON.stringify(input)}'`,
   ];
 }

@@ -6,13 +6,28 @@ import { render } from './details.js';
 
 const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
 export const attributes = {
-  system: keyword('System'), environment: keyword('Environment'), version: keyword('Version'), phase: keyword('Phase'), outcome: keyword('Outcome'),
+  system: keyword('System'),
+  environment: keyword('Environment'),
+  version: keyword('Version'),
+  phase: keyword('Phase'),
+  outcome: keyword('Outcome'),
 };
 
 /** The phase of each step that has not the phase `change`: what the column of the UI's list shows. */
 const phases: Partial<Record<StepName, string>> = {
-  resolve: 'preflight', preflight: 'preflight', go: 'go', window: 'window', fetch: 'prepare', backup: 'prepare', rehearse: 'prepare',
-  verify: 'verify', open: 'open', watch: 'watch', 'sign-off': 'sign-off', rollback: 'rollback', reopen: 'undo',
+  resolve: 'preflight',
+  preflight: 'preflight',
+  go: 'go',
+  window: 'window',
+  fetch: 'prepare',
+  backup: 'prepare',
+  rehearse: 'prepare',
+  verify: 'verify',
+  open: 'open',
+  watch: 'watch',
+  'sign-off': 'sign-off',
+  rollback: 'rollback',
+  reopen: 'undo',
 };
 
 /** Where a run stands, for people: the `status` query, the UI's current details, search attributes, memo. */
@@ -23,8 +38,20 @@ export class Board {
   constructor(kind: Kind, version: string, by: string) {
     const environment = environmentOf(workflowInfo().workflowId);
     this.status = {
-      environment, kind, run: null, version, previous: null, phase: 'resolve', state: 'running', by, startedAt: now(),
-      steps: [], checks: [], questions: [], refused: [], refusedCount: 0,
+      environment,
+      kind,
+      run: null,
+      version,
+      previous: null,
+      phase: 'resolve',
+      state: 'running',
+      by,
+      startedAt: now(),
+      steps: [],
+      checks: [],
+      questions: [],
+      refused: [],
+      refusedCount: 0,
     };
     upsertSearchAttributes([
       { key: attributes.system, value: environment.split('/')[0] ?? environment },
@@ -34,9 +61,20 @@ export class Board {
     ]);
   }
 
-  resolved(run: { id: string; version: { version: string }; previous: { version: string } | null }, by: string, outline: Outline): void {
-    Object.assign(this.status, { run: run.id, version: run.version.version, previous: run.previous?.version ?? null, by, planHash: outline.hash });
-    if (this.status.kind !== 'deploy') upsertSearchAttributes([{ key: attributes.version, value: run.version.version }]);
+  resolved(
+    run: { id: string; version: { version: string }; previous: { version: string } | null },
+    by: string,
+    outline: Outline,
+  ): void {
+    Object.assign(this.status, {
+      run: run.id,
+      version: run.version.version,
+      previous: run.previous?.version ?? null,
+      by,
+      planHash: outline.hash,
+    });
+    if (this.status.kind !== 'deploy')
+      upsertSearchAttributes([{ key: attributes.version, value: run.version.version }]);
     this.show();
   }
 
@@ -86,7 +124,10 @@ export class Board {
 
   finish(outcome: Outcome, reason: string): void {
     Object.assign(this.status, { phase: 'ended', state: 'ended', outcome, reason, questions: [] });
-    upsertSearchAttributes([{ key: attributes.outcome, value: outcome }, { key: attributes.phase, value: 'ended' }]);
+    upsertSearchAttributes([
+      { key: attributes.outcome, value: outcome },
+      { key: attributes.phase, value: 'ended' },
+    ]);
     upsertMemo({ outcome, reason, evidence: this.status.run ?? '' });
     this.show();
   }

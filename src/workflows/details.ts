@@ -1,7 +1,14 @@
 import type { CheckResult, Question, Status, StepState } from '../model.js';
 import { answerCommands } from './answer-commands.js';
 
-const marks: Record<StepState['state'], string> = { running: '●', done: '✔', failed: '✖', skipped: '○', undone: '↺', waiting: '…' };
+const marks: Record<StepState['state'], string> = {
+  running: '●',
+  done: '✔',
+  failed: '✖',
+  skipped: '○',
+  undone: '↺',
+  waiting: '…',
+};
 
 /** The UI's current details: what waits for whom with the exact command, the steps, the checks, what was refused. */
 export function render(status: Status): string {
@@ -11,16 +18,28 @@ export function render(status: Status): string {
     ...status.questions.map((question) => renderQuestion(status, question)),
     status.steps.map(renderStep).join('\n'),
     ...status.checks.map((report) => `**${report.phase}**\n\n${report.results.map(renderCheck).join('\n')}`),
-    status.refusedCount > 0 ? `**${status.refusedCount} messages did not count**\n\n${status.refused.slice(-5).map((r) => `- ${escape(r.message)}: ${escape(r.reason)}`).join('\n')}` : '',
-  ].filter(Boolean).join('\n\n').slice(0, 19_000);
+    status.refusedCount > 0
+      ? `**${status.refusedCount} messages did not count**\n\n${status.refused
+          .slice(-5)
+          .map((r) => `- ${escape(r.message)}: ${escape(r.reason)}`)
+          .join('\n')}`
+      : '',
+  ]
+    .filter(Boolean)
+    .join('\n\n')
+    .slice(0, 19_000);
 }
 
 function renderQuestion(status: Status, question: Question): string {
   return [
-    `### Waiting: ${question.name}`, escape(question.text), ...(question.detail ?? []).map((line) => `- ${escape(line)}`),
+    `### Waiting: ${question.name}`,
+    escape(question.text),
+    ...(question.detail ?? []).map((line) => `- ${escape(line)}`),
     question.roles.length > 0 ? `Roles: ${question.roles.join(', ')}` : '',
     ...answerCommands(status.environment, question).map((command) => '```\n' + command + '\n```'),
-  ].filter(Boolean).join('\n\n');
+  ]
+    .filter(Boolean)
+    .join('\n\n');
 }
 
 function renderStep(step: StepState): string {
@@ -34,5 +53,9 @@ function renderCheck({ name, outcome, expected, seen }: CheckResult): string {
 
 /** The UI renders Markdown and passes HTML on: outside text must be neither. */
 function escape(text: string): string {
-  return text.replace(/[\\|`*_<>[\]]/g, (character) => (character === '<' ? '&lt;' : character === '>' ? '&gt;' : `\\${character}`)).replace(/\n/g, ' ');
+  return text
+    .replace(/[\\|`*_<>[\]]/g, (character) =>
+      character === '<' ? '&lt;' : character === '>' ? '&gt;' : `\\${character}`,
+    )
+    .replace(/\n/g, ' ');
 }

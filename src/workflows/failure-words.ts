@@ -6,5 +6,7 @@ import { environmentOf } from './proxies.js';
 export function failureWords(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   const unserved = cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_START';
-  return unserved ? `no worker serves ${environmentOf(workflowInfo().workflowId)}: start \`slipway worker\` on its host` : rootMessage(error);
+  return unserved
+    ? `no worker serves ${environmentOf(workflowInfo().workflowId)}: start \`slipway worker\` on its host`
+    : rootMessage(error);
 }

@@ -9,5 +9,8 @@ export { environments, evidence, history, plan, state } from './reads.js';
 /** Answers an unknown type: without it the workflow task would fail for ever and hold the id. */
 export default async function unknown(): Promise<never> {
   const types = 'deploy, rollback, adopt, recover, plan, history, evidence, state, environments';
-  throw ApplicationFailure.nonRetryable(`there is no workflow ${workflowInfo().workflowType}: the types are ${types}`, 'Usage');
+  throw ApplicationFailure.nonRetryable(
+    `there is no workflow ${workflowInfo().workflowType}: the types are ${types}`,
+    'Usage',
+  );
 }

@@ -19,9 +19,11 @@ export const statusQuery = defineQuery<Status>('status');
 
 /** Shown in the UI's drop-downs and by `temporal workflow metadata`: the dialog takes JSON, so each holds an example. */
 export const descriptions = {
-  approve: 'Agree to the open gate, e.g. {"gate":"go","by":"ann","plan":"a1b2c3d"}. `plan` is shown by status and in the current details.',
+  approve:
+    'Agree to the open gate, e.g. {"gate":"go","by":"ann","plan":"a1b2c3d"}. `plan` is shown by status and in the current details.',
   reject: 'Refuse the open gate, e.g. {"gate":"go","by":"ann","plan":"a1b2c3d","reason":"tickets open"}.',
-  answer: 'Answer a check or a failure, e.g. {"to":"migrate","answer":"retry|skip|rollback|stop","by":"ann","plan":"a1b2c3d","note":"…"} or {"to":"login","answer":"pass|fail|n/a",…}.',
+  answer:
+    'Answer a check or a failure, e.g. {"to":"migrate","answer":"retry|skip|rollback|stop","by":"ann","plan":"a1b2c3d","note":"…"} or {"to":"login","answer":"pass|fail|n/a",…}.',
   rollback: 'Take this run back, e.g. {"by":"ann","reason":"customers see errors"}.',
   status: 'Where the run is, what waits for whom, and which messages did not count.',
 } as const;

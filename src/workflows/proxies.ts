@@ -1,4 +1,10 @@
-import { ActivityCancellationType, ApplicationFailure, AsyncLocalStorage, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  ApplicationFailure,
+  AsyncLocalStorage,
+  proxyActivities,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.js';
 import type { At, Call, Choice, Ending, Note, Release, Run } from '../model.js';
@@ -32,14 +38,27 @@ const asking: ActivityOptions = { ...acting, scheduleToStartTimeout: '60 seconds
 type Answer<Name extends keyof Activities> = Promise<Awaited<ReturnType<Activities[Name]>>>;
 
 /** Calls one activity on the environment's host. */
-export async function onHost<Name extends keyof Activities>(name: Name, args: Parameters<Activities[Name]>, summary: string, options = acting): Answer<Name> {
-  const here: ActivityOptions = { ...options, taskQueue: environmentOf(workflowInfo().workflowId), summary: cut(summary) };
+export async function onHost<Name extends keyof Activities>(
+  name: Name,
+  args: Parameters<Activities[Name]>,
+  summary: string,
+  options = acting,
+): Answer<Name> {
+  const here: ActivityOptions = {
+    ...options,
+    taskQueue: environmentOf(workflowInfo().workflowId),
+    summary: cut(summary),
+  };
   const call = proxyActivities<Activities>(here)[name] as unknown as (...args: unknown[]) => Answer<Name>;
   return refuseMarked(name, await call(...args));
 }
 
 /** As `onHost`, for what comes before the first change. */
-export function askHost<Name extends keyof Activities>(name: Name, args: Parameters<Activities[Name]>, summary: string): Answer<Name> {
+export function askHost<Name extends keyof Activities>(
+  name: Name,
+  args: Parameters<Activities[Name]>,
+  summary: string,
+): Answer<Name> {
   return onHost(name, args, summary, asking);
 }
 
@@ -51,7 +70,9 @@ export const control = proxyActivities<Pick<Activities, 'environments'>>({
 });
 
 /** Activities whose first argument is a Call: the steps of a saga. */
-type StepActivity = { [N in keyof Activities]: Activities[N] extends (call: Call, ...rest: never[]) => unknown ? N : never }[keyof Activities];
+type StepActivity = {
+  [N in keyof Activities]: Activities[N] extends (call: Call, ...rest: never[]) => unknown ? N : never;
+}[keyof Activities];
 type Rest<Name extends StepActivity> = Activities[Name] extends (call: Call, ...rest: infer R) => unknown ? R : never;
 
 function step<Name extends StepActivity>(name: Name, run: Run, ...rest: Rest<Name>): Answer<Name> {
@@ -97,7 +118,10 @@ export function environmentOf(workflowId: string): string {
 /** The codec marks what it could not decode instead of throwing (a throw would wedge the workflow for ever). */
 function refuseMarked<T>(name: string, result: T): T {
   if (typeof result === 'object' && result !== null && 'slipwayUndecodable' in result) {
-    throw ApplicationFailure.nonRetryable(`the result of ${name} cannot be decoded: was it written with another codec?`, 'Usage');
+    throw ApplicationFailure.nonRetryable(
+      `the result of ${name} cannot be decoded: was it written with another codec?`,
+      'Usage',
+    );
   }
   return result;
 }

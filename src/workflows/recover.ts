@@ -9,7 +9,14 @@ export async function recover(input: { by?: string }): Promise<HostState> {
   refuseStart();
   checkInput('recover', input);
   const board = new Board('recover', '', textOf(input, 'by'));
-  const state = await askHost('state', [{ environment: environmentOf(workflowInfo().workflowId) }], 'recover: what the host knows');
-  board.finish('done', state.journal ? `run ${state.journal.run} is open, last seen at ${state.journal.last.step}` : 'no run is open');
+  const state = await askHost(
+    'state',
+    [{ environment: environmentOf(workflowInfo().workflowId) }],
+    'recover: what the host knows',
+  );
+  board.finish(
+    'done',
+    state.journal ? `run ${state.journal.run} is open, last seen at ${state.journal.last.step}` : 'no run is open',
+  );
   return state;
 }

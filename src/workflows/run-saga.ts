@@ -1,4 +1,10 @@
-import { allHandlersFinished, ApplicationFailure, CancellationScope, condition, workflowInfo } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { failureType, rootMessage } from '../errors.js';
 import type { Kind, Outcome, Report, Resolved } from '../model.js';
 import { Board } from './board.js';
@@ -42,7 +48,11 @@ async function resolve(kind: Kind, input: unknown, board: Board): Promise<Resolv
   if (!environments.includes(environment)) throw unknownEnvironment(environment, environments, errors);
   const state = board.began('resolve');
   try {
-    const resolved = await askHost('resolve', [{ kind, input: checked }], `resolve: ${kind} ${textOf(input, 'version')}`);
+    const resolved = await askHost(
+      'resolve',
+      [{ kind, input: checked }],
+      `resolve: ${kind} ${textOf(input, 'version')}`,
+    );
     board.ended(state, 'done');
     return resolved;
   } catch (error) {
@@ -57,7 +67,10 @@ function unknownEnvironment(environment: string, known: string[], errors: string
   // One slip of YAML brings a tail of errors behind it: the first is the one to mend.
   const more = own.length > 1 ? `; ${own.length - 1} more: slipway validate` : '';
   if (own[0]) return ApplicationFailure.nonRetryable(own[0] + more, 'BadDefinition');
-  return ApplicationFailure.nonRetryable(`there is no environment ${environment}; known: ${known.join(', ') || 'none'}`, 'Usage');
+  return ApplicationFailure.nonRetryable(
+    `there is no environment ${environment}; known: ${known.join(', ') || 'none'}`,
+    'Usage',
+  );
 }
 
 function open({ run, by, outline }: Resolved, board: Board, inbox: Inbox): Saga {
@@ -78,8 +91,15 @@ async function finish(kind: Kind, board: Board, inbox: Inbox, saga: Saga | undef
   board.finish(end.outcome, end.reason);
   await condition(allHandlersFinished);
   const report: Report = {
-    environment: board.status.environment, kind, run: board.status.run, outcome: end.outcome, version: board.status.version,
-    current: recorded ? recorded.current : end.problem === 'Fenced' ? null : board.status.previous, reason: end.reason, evidence: recorded?.evidence ?? null, approvals: inbox.approvals,
+    environment: board.status.environment,
+    kind,
+    run: board.status.run,
+    outcome: end.outcome,
+    version: board.status.version,
+    current: recorded ? recorded.current : end.problem === 'Fenced' ? null : board.status.previous,
+    reason: end.reason,
+    evidence: recorded?.evidence ?? null,
+    approvals: inbox.approvals,
     steps: board.status.steps.map((step) => `${step.undo ? 'undo ' : ''}${step.name}: ${step.state}`),
     ...(end.problem ? { problem: end.problem } : {}),
   };
@@ -92,7 +112,13 @@ async function close(saga: Saga, end: End) {
   saga.undoing = true;
   let recorded: Awaited<ReturnType<typeof record>> | undefined;
   const { status } = saga.board;
-  const ending = { outcome: end.outcome, reason: end.reason, by: status.by, startedAt: status.startedAt, approvals: saga.inbox.approvals };
+  const ending = {
+    outcome: end.outcome,
+    reason: end.reason,
+    by: status.by,
+    startedAt: status.startedAt,
+    approvals: saga.inbox.approvals,
+  };
   try {
     await saga.attempt('record', async () => {
       recorded = await record(saga.run, ending);

@@ -8,7 +8,10 @@ import { codeOf, isAfterReset } from './plan-code.js';
 import { around, askHost, checks } from './proxies.js';
 import { TurnBack } from './turn-back.js';
 
-export interface Undo { name: StepName; act(): Promise<unknown> }
+export interface Undo {
+  name: StepName;
+  act(): Promise<unknown>;
+}
 
 /** Steps whose failure a person may pass over: what they find out is lost, the data is not. */
 const skippable = new Set<StepName>(['rehearse', 'verify', 'watch']);
@@ -27,7 +30,12 @@ export class Saga {
   agreed = '';
   private readonly running = new Set<CancellationScope>();
 
-  constructor(readonly run: Run, readonly outline: Outline, readonly board: Board, readonly inbox: Inbox) {}
+  constructor(
+    readonly run: Run,
+    readonly outline: Outline,
+    readonly board: Board,
+    readonly inbox: Inbox,
+  ) {}
 
   /** Registers the undo, then acts: a step may have acted and yet report a failure. */
   readonly step = async (name: StepName, act: () => Promise<unknown>, undo?: () => Promise<unknown>): Promise<void> => {
@@ -57,7 +65,10 @@ export class Saga {
   };
 
   /** The automatic checks of a phase in one activity, then those that people answer. */
-  readonly check = async (phase: 'preflight' | 'verify', release: Release | null = null): Promise<'done' | 'skipped'> => {
+  readonly check = async (
+    phase: 'preflight' | 'verify',
+    release: Release | null = null,
+  ): Promise<'done' | 'skipped'> => {
     if (this.skips(phase)) return 'skipped';
     return this.attempt(phase, async () => this.judge(phase, await checks.run(this.run, release)));
   };
@@ -71,11 +82,20 @@ export class Saga {
     const state = this.board.began(name);
     this.board.ended(state, 'waiting');
     const lossy = choice?.asks ?? false;
-    const ask = () => this.inbox.ask({
-      name, is: 'gate', text: gateText(this.run, name, choice), answers: ['approve', 'reject'], roles: gate?.roles ?? [], lossy,
-      plan: codeOf(choice && name === 'rollback' ? choice.hash : this.outline.hash), detail: choice ? choiceLines(choice) : this.outline.go,
-      fourEyes: gate?.four_eyes ?? false, onDeadline: lossy ? 'remind' : (gate?.on_deadline ?? 'remind'), ...(gate?.deadlineMs ? { deadlineMs: gate.deadlineMs } : {}),
-    });
+    const ask = () =>
+      this.inbox.ask({
+        name,
+        is: 'gate',
+        text: gateText(this.run, name, choice),
+        answers: ['approve', 'reject'],
+        roles: gate?.roles ?? [],
+        lossy,
+        plan: codeOf(choice && name === 'rollback' ? choice.hash : this.outline.hash),
+        detail: choice ? choiceLines(choice) : this.outline.go,
+        fourEyes: gate?.four_eyes ?? false,
+        onDeadline: lossy ? 'remind' : (gate?.on_deadline ?? 'remind'),
+        ...(gate?.deadlineMs ? { deadlineMs: gate.deadlineMs } : {}),
+      });
     const answer = await (lossy ? CancellationScope.nonCancellable(ask) : ask());
     const said = answer ? `${answer.word} by ${answer.by}${answer.note ? `: ${answer.note}` : ''}` : 'expired';
     this.board.ended(state, answer?.word === 'approve' ? 'done' : 'failed', said);
@@ -131,7 +151,12 @@ export class Saga {
           this.board.ended(state, 'skipped', `${answer.by}: ${answer.note || 'no reason given'}`);
           return 'skipped';
         }
-        if (answer.word !== 'retry') throw new TurnBack(answer.word === 'stop' ? 'stop' : 'undo', `${name}: ${failureWords(error)}`, failureType(error));
+        if (answer.word !== 'retry')
+          throw new TurnBack(
+            answer.word === 'stop' ? 'stop' : 'undo',
+            `${name}: ${failureWords(error)}`,
+            failureType(error),
+          );
         this.board.ended(state, 'running', `again, says ${answer.by}`);
       }
     }
@@ -144,12 +169,25 @@ export class Saga {
 
   /** What a failed step comes to. Unknown outcomes, undos and rollbacks are always put to a person. */
   private async failed(name: StepName, error: unknown): Promise<Answer> {
-    const always = this.undoing || this.run.kind === 'rollback' || failureType(error) === 'OutcomeUnknown' || failureType(error) === 'EvidenceUnwritable';
+    const always =
+      this.undoing ||
+      this.run.kind === 'rollback' ||
+      failureType(error) === 'OutcomeUnknown' ||
+      failureType(error) === 'EvidenceUnwritable';
     if (!always && this.outline.on_failure === 'rollback') return { word: 'rollback', by: 'policy', note: '' };
-    const answers = this.undoing ? ['retry', 'skip', 'stop'] : ['retry', ...(skippable.has(name) ? ['skip'] : []), 'rollback', 'stop'];
+    const answers = this.undoing
+      ? ['retry', 'skip', 'stop']
+      : ['retry', ...(skippable.has(name) ? ['skip'] : []), 'rollback', 'stop'];
     const answer = await this.inbox.ask({
-      name, is: 'failure', text: failureWords(error), answers, roles: this.outline.gates.rollback?.roles ?? [], plan: codeOf(this.outline.hash),
-      detail: this.undoing ? ['skip = it was done by hand, and you have verified it', 'stop = leave everything as it is now'] : [],
+      name,
+      is: 'failure',
+      text: failureWords(error),
+      answers,
+      roles: this.outline.gates.rollback?.roles ?? [],
+      plan: codeOf(this.outline.hash),
+      detail: this.undoing
+        ? ['skip = it was done by hand, and you have verified it', 'stop = leave everything as it is now']
+        : [],
     });
     return answer ?? { word: 'stop', by: 'deadline', note: '' };
   }
@@ -157,18 +195,29 @@ export class Saga {
   /** Puts the asked checks to people and turns failing ones into a failure. */
   async judge(phase: StepName, report: CheckReport): Promise<StepResult> {
     this.board.checked(report);
-    await Promise.all(report.results.filter((result) => result.ask).map(async (result) => {
-      const answer = await this.inbox.ask({
-        name: result.name, is: 'check', text: result.ask?.text ?? result.name, answers: ['pass', 'fail', 'n/a'],
-        roles: result.ask?.role ? [result.ask.role] : [], plan: codeOf(this.outline.hash),
-      });
-      result.outcome = (answer?.word ?? 'fail') as 'pass' | 'fail' | 'n/a';
-      result.seen = `${answer?.word} by ${answer?.by}${answer?.note ? `: ${answer.note}` : ''}`;
-    }));
+    await Promise.all(
+      report.results
+        .filter((result) => result.ask)
+        .map(async (result) => {
+          const answer = await this.inbox.ask({
+            name: result.name,
+            is: 'check',
+            text: result.ask?.text ?? result.name,
+            answers: ['pass', 'fail', 'n/a'],
+            roles: result.ask?.role ? [result.ask.role] : [],
+            plan: codeOf(this.outline.hash),
+          });
+          result.outcome = (answer?.word ?? 'fail') as 'pass' | 'fail' | 'n/a';
+          result.seen = `${answer?.word} by ${answer?.by}${answer?.note ? `: ${answer.note}` : ''}`;
+        }),
+    );
     this.board.checked(report);
     const bad = report.results.filter((result) => result.outcome === 'fail' && result.must === 'must');
-    if (bad.length === 0) return { note: `${report.results.filter((result) => result.outcome === 'pass').length} checks passed` };
-    const message = bad.map((result) => `${result.name} (${result.where}): expected ${result.expected}, seen ${result.seen}`).join('; ');
+    if (bad.length === 0)
+      return { note: `${report.results.filter((result) => result.outcome === 'pass').length} checks passed` };
+    const message = bad
+      .map((result) => `${result.name} (${result.where}): expected ${result.expected}, seen ${result.seen}`)
+      .join('; ');
     if (phase === 'preflight' && !this.changed) throw new TurnBack('no-go', message, 'NoGo');
     throw ApplicationFailure.nonRetryable(message, 'CheckFailed');
   }
@@ -197,7 +246,9 @@ export class Saga {
 
 /** Failures that no answer to "retry or skip?" can mend. */
 function leaves(error: unknown): boolean {
-  return (error instanceof TurnBack && error.to !== 'refused') || isCancellation(error) || failureType(error) === 'Fenced';
+  return (
+    (error instanceof TurnBack && error.to !== 'refused') || isCancellation(error) || failureType(error) === 'Fenced'
+  );
 }
 
 function gateText(run: Run, name: string, choice?: Choice): string {
@@ -207,6 +258,13 @@ function gateText(run: Run, name: string, choice?: Choice): string {
 }
 
 function choiceLines(choice: Choice): string[] {
-  const loss = choice.loss === null ? ['rows that would be lost: unknown'] : Object.entries(choice.loss).map(([table, rows]) => `${table}: ${rows} rows would be lost`);
-  return [`${choice.decision}: ${choice.reason}`, ...(loss.length > 0 ? loss : ['no row would be lost']), ...choice.drops.map((name) => `would be dropped: ${name}`)];
+  const loss =
+    choice.loss === null
+      ? ['rows that would be lost: unknown']
+      : Object.entries(choice.loss).map(([table, rows]) => `${table}: ${rows} rows would be lost`);
+  return [
+    `${choice.decision}: ${choice.reason}`,
+    ...(loss.length > 0 ? loss : ['no row would be lost']),
+    ...choice.drops.map((name) => `would be dropped: ${name}`),
+  ];
 }

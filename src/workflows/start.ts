@@ -6,11 +6,15 @@ import { environmentOf } from './proxies.js';
 export function refuseStart(): void {
   const info = workflowInfo();
   const wrong =
-    info.workflowId !== environmentOf(info.workflowId) || !info.workflowId.includes('/') ? `its workflow id has to be system/environment, not ${info.workflowId}`
-    : info.executionTimeoutMs || info.runTimeoutMs ? 'it was started with a timeout, which would end it without undo: leave --execution-timeout and --run-timeout away'
-    : info.cronSchedule ? 'a release has no cron schedule'
-    : info.attempt > 1 || info.retryPolicy ? 'it was started with a retry policy: a release is never started again by itself'
-    : undefined;
+    info.workflowId !== environmentOf(info.workflowId) || !info.workflowId.includes('/')
+      ? `its workflow id has to be system/environment, not ${info.workflowId}`
+      : info.executionTimeoutMs || info.runTimeoutMs
+        ? 'it was started with a timeout, which would end it without undo: leave --execution-timeout and --run-timeout away'
+        : info.cronSchedule
+          ? 'a release has no cron schedule'
+          : info.attempt > 1 || info.retryPolicy
+            ? 'it was started with a retry policy: a release is never started again by itself'
+            : undefined;
   if (wrong) throw usage(wrong);
 }
 
@@ -26,14 +30,16 @@ export function checkInput(kind: Kind, input: unknown): Record<string, string> {
   const { required, optional, example } = shapes[kind];
   const expected = `${kind} takes one JSON object, e.g. --input '${example}'`;
   if (input === undefined && required.length === 0) return {};
-  if (typeof input !== 'object' || input === null || Array.isArray(input) || 'slipwayUndecodable' in input) throw usage(expected);
+  if (typeof input !== 'object' || input === null || Array.isArray(input) || 'slipwayUndecodable' in input)
+    throw usage(expected);
   for (const [key, value] of Object.entries(input)) {
     if (![...required, ...optional].includes(key)) throw usage(`${kind} knows no ${key}; ${expected}`);
     if (typeof value !== 'string' || value === '') throw usage(`${key} has to be a text; ${expected}`);
   }
   const given = input as Record<string, string>;
   for (const key of required) if (!given[key]) throw usage(`${key} is missing; ${expected}`);
-  if (given.change && !['none', 'compatible', 'breaking'].includes(given.change)) throw usage(`change is none, compatible or breaking, not ${given.change}`);
+  if (given.change && !['none', 'compatible', 'breaking'].includes(given.change))
+    throw usage(`change is none, compatible or breaking, not ${given.change}`);
   return given;
 }
 

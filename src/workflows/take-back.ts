@@ -13,21 +13,28 @@ const needs: Partial<Record<StepName, StepName[]>> = {
   stop: ['start', 'migrate', 'data', 'switch'],
 };
 
-export interface End { outcome: Outcome; reason: string; problem?: string | undefined }
+export interface End {
+  outcome: Outcome;
+  reason: string;
+  problem?: string | undefined;
+}
 
 /** Brings everything back as it was, in reverse; runs in a scope that nothing cancels. Every independent undo is tried. */
 export async function takeBack(saga: Saga, error: unknown): Promise<End> {
   const reason = reasonOf(saga, error);
   const problem = error instanceof TurnBack ? error.problem : failureType(error);
   if (problem === 'Fenced') return { outcome: saga.changed ? 'stopped' : 'failed-unchanged', reason, problem };
-  if (error instanceof TurnBack && error.to === 'stop') return { outcome: saga.changed ? 'stopped' : 'failed-unchanged', reason, problem };
+  if (error instanceof TurnBack && error.to === 'stop')
+    return { outcome: saga.changed ? 'stopped' : 'failed-unchanged', reason, problem };
   if (!saga.changed) return { outcome: unchanged(saga, error), reason, problem };
 
   saga.undoing = true;
   saga.inbox.undoing = true;
   const left = await undoAll(saga);
   if (left.length > 0) return { outcome: 'stopped', reason: `${reason}; not undone: ${left.join(', ')}`, problem };
-  return (await serveAgain(saga)) ? { outcome: 'rolled-back', reason, problem } : { outcome: 'rolled-back-unverified', reason, problem };
+  return (await serveAgain(saga))
+    ? { outcome: 'rolled-back', reason, problem }
+    : { outcome: 'rolled-back-unverified', reason, problem };
 }
 
 async function undoAll(saga: Saga): Promise<StepName[]> {

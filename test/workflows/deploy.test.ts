@@ -3,7 +3,20 @@ import { fail } from '../../src/errors.js';
 import type { Call } from '../../src/model.js';
 import { ending, gate, until, withBench } from './harness.js';
 
-const forward = ['preflight', 'fetch', 'backup', 'rehearse', 'stop', 'standby', 'switch', 'migrate', 'start', 'verify', 'open', 'record'];
+const forward = [
+  'preflight',
+  'fetch',
+  'backup',
+  'rehearse',
+  'stop',
+  'standby',
+  'switch',
+  'migrate',
+  'start',
+  'verify',
+  'open',
+  'record',
+];
 const failing = (step: string) => async (call: Call) => {
   if (call.at.step === step && !call.at.undo) throw fail('CommandFailed', `${step} broke`);
   return {};
@@ -14,7 +27,9 @@ describe('deploy', () => {
     await withBench({}, async ({ start, log }) => {
       const report = await ending(await start('deploy', { version: '2.0.0' }));
       expect(report).toMatchObject({ outcome: 'deployed', failed: false, current: '2.0.0' });
-      expect(log.filter((one) => one !== 'backup' && one !== 'fetch')).toEqual(forward.filter((one) => one !== 'backup' && one !== 'fetch'));
+      expect(log.filter((one) => one !== 'backup' && one !== 'fetch')).toEqual(
+        forward.filter((one) => one !== 'backup' && one !== 'fetch'),
+      );
       expect(log.slice(1, 3).sort()).toEqual(['backup', 'fetch']);
     });
   });
@@ -28,20 +43,41 @@ describe('deploy', () => {
   });
 
   it('says no-go when a check before the first change fails, and changes nothing', async () => {
-    const result = { name: 'disk', outcome: 'fail' as const, must: 'must' as const, expected: '1 GB', seen: '3 MB', where: 'unasked', tookMs: 1 };
-    await withBench({ fakes: { check: async (call) => ({ phase: call.at.step, results: [result] }) } }, async ({ start, log }) => {
-      const report = await ending(await start('deploy', { version: '2.0.0' }));
-      expect(report).toMatchObject({ outcome: 'no-go', failed: true });
-      expect(report.reason).toContain('disk (unasked): expected 1 GB, seen 3 MB');
-      expect(log).toEqual(['preflight', 'record']);
-    });
+    const result = {
+      name: 'disk',
+      outcome: 'fail' as const,
+      must: 'must' as const,
+      expected: '1 GB',
+      seen: '3 MB',
+      where: 'unasked',
+      tookMs: 1,
+    };
+    await withBench(
+      { fakes: { check: async (call) => ({ phase: call.at.step, results: [result] }) } },
+      async ({ start, log }) => {
+        const report = await ending(await start('deploy', { version: '2.0.0' }));
+        expect(report).toMatchObject({ outcome: 'no-go', failed: true });
+        expect(report.reason).toContain('disk (unasked): expected 1 GB, seen 3 MB');
+        expect(log).toEqual(['preflight', 'record']);
+      },
+    );
   });
 
   it('ends unchanged when the backup fails, and lets its sibling end first', async () => {
     let fetched = false;
-    const fakes = { backup: failing('backup'), fetch: async () => { await new Promise((wake) => setTimeout(wake, 100)); fetched = true; return {}; } };
+    const fakes = {
+      backup: failing('backup'),
+      fetch: async () => {
+        await new Promise((wake) => setTimeout(wake, 100));
+        fetched = true;
+        return {};
+      },
+    };
     await withBench({ fakes }, async ({ start, log }) => {
-      expect(await ending(await start('deploy', { version: '2.0.0' }))).toMatchObject({ outcome: 'failed-unchanged', failed: true });
+      expect(await ending(await start('deploy', { version: '2.0.0' }))).toMatchObject({
+        outcome: 'failed-unchanged',
+        failed: true,
+      });
       expect(fetched).toBe(true);
       expect(log).not.toContain('stop');
     });
@@ -51,16 +87,31 @@ describe('deploy', () => {
     await withBench({ fakes: { start: failing('start') } }, async ({ start, log }) => {
       const report = await ending(await start('deploy', { version: '2.0.0' }));
       expect(report).toMatchObject({ outcome: 'rolled-back', failed: true, reason: 'start: start broke' });
-      expect(log.slice(log.indexOf('start') + 1)).toEqual(['undo start stop', 'undo migrate choose', 'undo migrate putBack', 'undo switch', 'undo stop start', 'verify', 'reopen', 'record']);
+      expect(log.slice(log.indexOf('start') + 1)).toEqual([
+        'undo start stop',
+        'undo migrate choose',
+        'undo migrate putBack',
+        'undo switch',
+        'undo stop start',
+        'verify',
+        'reopen',
+        'record',
+      ]);
     });
   });
 
   it('switches to no older code while the data is not put back, and stays stopped when people say so', async () => {
-    const broken = async () => { throw fail('DataRefused', 'another database'); };
+    const broken = async () => {
+      throw fail('DataRefused', 'another database');
+    };
     await withBench({ fakes: { start: failing('start'), putBack: broken } }, async ({ start, log, environment }) => {
       const handle = await start('deploy', { version: '2.0.0' });
       const status = await until(handle, ({ questions }) => questions.length > 0);
-      expect(status).toMatchObject({ state: 'waiting', environment, questions: [{ name: 'migrate', answers: ['retry', 'skip', 'stop'], text: 'another database' }] });
+      expect(status).toMatchObject({
+        state: 'waiting',
+        environment,
+        questions: [{ name: 'migrate', answers: ['retry', 'skip', 'stop'], text: 'another database' }],
+      });
       await handle.signal('answer', { to: 'migrate', answer: 'stop', by: 'ann', plan: status.questions[0]?.plan });
       expect(await ending(handle)).toMatchObject({ outcome: 'stopped' });
       expect(log).not.toContain('undo switch');
@@ -70,7 +121,11 @@ describe('deploy', () => {
 
   it('tries a failed undo again when a person says so', async () => {
     let tries = 0;
-    const putBack = async () => { tries += 1; if (tries === 1) throw fail('Unreachable', 'no database'); return {}; };
+    const putBack = async () => {
+      tries += 1;
+      if (tries === 1) throw fail('Unreachable', 'no database');
+      return {};
+    };
     await withBench({ fakes: { start: failing('start'), putBack } }, async ({ start }) => {
       const handle = await start('deploy', { version: '2.0.0' });
       const { questions } = await until(handle, (status) => status.questions.length > 0);
@@ -80,9 +135,19 @@ describe('deploy', () => {
     });
   });
 
-  it.each([['retry', 'deployed'], ['rollback', 'rolled-back'], ['stop', 'stopped']])('asks after a failure where the policy is to ask: %s ends %s', async (answer, outcome) => {
+  it.each([
+    ['retry', 'deployed'],
+    ['rollback', 'rolled-back'],
+    ['stop', 'stopped'],
+  ])('asks after a failure where the policy is to ask: %s ends %s', async (answer, outcome) => {
     let broke = false;
-    const migrate = async () => { if (!broke) { broke = true; throw fail('MigrationFailed', 'column exists'); } return {}; };
+    const migrate = async () => {
+      if (!broke) {
+        broke = true;
+        throw fail('MigrationFailed', 'column exists');
+      }
+      return {};
+    };
     await withBench({ outline: { on_failure: 'ask' }, fakes: { migrate } }, async ({ start }) => {
       const handle = await start('deploy', { version: '2.0.0' });
       const { questions } = await until(handle, (status) => status.questions.length > 0);
@@ -93,7 +158,9 @@ describe('deploy', () => {
   });
 
   it('always asks after an unknown outcome, whatever the policy', async () => {
-    const migrate = async () => { throw fail('OutcomeUnknown', 'nobody can tell'); };
+    const migrate = async () => {
+      throw fail('OutcomeUnknown', 'nobody can tell');
+    };
     await withBench({ fakes: { migrate } }, async ({ start }) => {
       const handle = await start('deploy', { version: '2.0.0' });
       const { questions } = await until(handle, (status) => status.questions.length > 0);
@@ -107,7 +174,11 @@ describe('deploy', () => {
       const handle = await start('deploy', { version: '2.0.0' });
       await until(handle, ({ questions }) => questions[0]?.name === 'sign-off');
       await handle.signal('rollback', { by: 'ann', reason: 'customers see errors' });
-      expect(await ending(handle)).toMatchObject({ outcome: 'rolled-back', failed: false, reason: 'ann asked to take it back: customers see errors' });
+      expect(await ending(handle)).toMatchObject({
+        outcome: 'rolled-back',
+        failed: false,
+        reason: 'ann asked to take it back: customers see errors',
+      });
       expect(log).toContain('undo open close');
     });
   });
@@ -129,11 +200,22 @@ describe('deploy', () => {
   });
 
   it('asks a person, whom no cancel answers, before data is lost', async () => {
-    const choice = { decision: 'put-back' as const, reason: 'the data of noon', loss: { 'main.public.orders': 3 }, drops: [], asks: true, hash: 'loss-3' };
+    const choice = {
+      decision: 'put-back' as const,
+      reason: 'the data of noon',
+      loss: { 'main.public.orders': 3 },
+      drops: [],
+      asks: true,
+      hash: 'loss-3',
+    };
     await withBench({ fakes: { start: failing('start'), choose: async () => choice } }, async ({ start, log }) => {
       const handle = await start('deploy', { version: '2.0.0' });
       const { questions } = await until(handle, (status) => status.questions.length > 0);
-      expect(questions[0]).toMatchObject({ name: 'rollback', is: 'gate', detail: ['put-back: the data of noon', 'main.public.orders: 3 rows would be lost'] });
+      expect(questions[0]).toMatchObject({
+        name: 'rollback',
+        is: 'gate',
+        detail: ['put-back: the data of noon', 'main.public.orders: 3 rows would be lost'],
+      });
       await handle.cancel();
       expect(log).not.toContain('undo migrate putBack');
       await handle.signal('approve', { gate: 'rollback', by: 'ann', plan: questions[0]?.plan });
@@ -143,39 +225,65 @@ describe('deploy', () => {
   });
 
   it('ends unverified when the version before fails its own checks and a person passes over them', async () => {
-    const bad = { name: 'health', outcome: 'fail' as const, must: 'must' as const, expected: '200', seen: '503', where: 'x.yaml:3', tookMs: 1 };
+    const bad = {
+      name: 'health',
+      outcome: 'fail' as const,
+      must: 'must' as const,
+      expected: '200',
+      seen: '503',
+      where: 'x.yaml:3',
+      tookMs: 1,
+    };
     const check = async (call: Call) => ({ phase: call.at.step, results: call.at.step === 'verify' ? [bad] : [] });
     await withBench({ fakes: { check } }, async ({ start, log }) => {
       const handle = await start('deploy', { version: '2.0.0' });
       const { questions } = await until(handle, (status) => status.questions.length > 0);
       expect(questions[0]).toMatchObject({ name: 'verify', answers: ['retry', 'skip', 'stop'] });
-      await handle.signal('answer', { to: 'verify', answer: 'skip', by: 'ann', note: 'known', plan: questions[0]?.plan });
+      await handle.signal('answer', {
+        to: 'verify',
+        answer: 'skip',
+        by: 'ann',
+        note: 'known',
+        plan: questions[0]?.plan,
+      });
       expect((await ending(handle)).outcome).toBe('rolled-back-unverified');
       expect(log).toContain('reopen');
     });
   });
 
   it('ends unchanged at the fence before its first change, and stopped at one after it', async () => {
-    const stop = async () => { throw fail('Fenced', 'held by run-0'); };
+    const stop = async () => {
+      throw fail('Fenced', 'held by run-0');
+    };
     await withBench({ fakes: { stop } }, async ({ start, log }) => {
       const report = await ending(await start('deploy', { version: '2.0.0' }));
       expect(report).toMatchObject({ outcome: 'failed-unchanged', problem: 'Fenced' });
       expect(log.filter((one) => one.startsWith('undo'))).toEqual([]);
     });
-    const migrate = async () => { throw fail('Fenced', 'held by run-0'); };
+    const migrate = async () => {
+      throw fail('Fenced', 'held by run-0');
+    };
     await withBench({ fakes: { migrate } }, async ({ start, log }) => {
-      expect(await ending(await start('deploy', { version: '2.0.0' }))).toMatchObject({ outcome: 'stopped', problem: 'Fenced' });
+      expect(await ending(await start('deploy', { version: '2.0.0' }))).toMatchObject({
+        outcome: 'stopped',
+        problem: 'Fenced',
+      });
       expect(log.filter((one) => one.startsWith('undo'))).toEqual([]);
     });
   });
 
   it('ends a sibling that waits for an answer when people turn back', async () => {
-    const broken = (name: string) => async () => { throw fail('CommandFailed', `${name} broke`); };
-    await withBench({ outline: { on_failure: 'ask' }, fakes: { fetch: broken('fetch'), backup: broken('backup') } }, async ({ start }) => {
-      const handle = await start('deploy', { version: '2.0.0' });
-      const { questions } = await until(handle, (status) => status.questions.length === 2);
-      await handle.signal('answer', { to: 'fetch', answer: 'rollback', by: 'ann', plan: questions[0]?.plan });
-      expect(await ending(handle)).toMatchObject({ outcome: 'failed-unchanged', reason: 'fetch: fetch broke' });
-    });
+    const broken = (name: string) => async () => {
+      throw fail('CommandFailed', `${name} broke`);
+    };
+    await withBench(
+      { outline: { on_failure: 'ask' }, fakes: { fetch: broken('fetch'), backup: broken('backup') } },
+      async ({ start }) => {
+        const handle = await start('deploy', { version: '2.0.0' });
+        const { questions } = await until(handle, (status) => status.questions.length === 2);
+        await handle.signal('answer', { to: 'fetch', answer: 'rollback', by: 'ann', plan: questions[0]?.plan });
+        expect(await ending(handle)).toMatchObject({ outcome: 'failed-unchanged', reason: 'fetch: fetch broke' });
+      },
+    );
   });
 });

@@ -19,12 +19,48 @@ export interface Bench {
 }
 
 export const outline = (changes: Partial<Outline> = {}): Outline => ({
-  hash: 'h'.repeat(64), gates: {}, people: {}, on_failure: 'rollback', go: ['change: none'], window: false, watchMs: 0,
-  steps: (['preflight', 'go', 'window', 'fetch', 'backup', 'rehearse', 'stop', 'standby', 'switch', 'migrate', 'start', 'verify', 'open', 'watch', 'sign-off', 'data'] as StepName[])
-    .map((name) => ({ name, is: 'step' as const, title: name, changes: ['stop', 'standby', 'switch', 'migrate', 'start', 'open', 'data'].includes(name) })),
+  hash: 'h'.repeat(64),
+  gates: {},
+  people: {},
+  on_failure: 'rollback',
+  go: ['change: none'],
+  window: false,
+  watchMs: 0,
+  steps: (
+    [
+      'preflight',
+      'go',
+      'window',
+      'fetch',
+      'backup',
+      'rehearse',
+      'stop',
+      'standby',
+      'switch',
+      'migrate',
+      'start',
+      'verify',
+      'open',
+      'watch',
+      'sign-off',
+      'data',
+    ] as StepName[]
+  ).map((name) => ({
+    name,
+    is: 'step' as const,
+    title: name,
+    changes: ['stop', 'standby', 'switch', 'migrate', 'start', 'open', 'data'].includes(name),
+  })),
   ...changes,
 });
-export const keep: Choice = { decision: 'keep', reason: 'nothing changed', loss: {}, drops: [], asks: false, hash: 'keep' };
+export const keep: Choice = {
+  decision: 'keep',
+  reason: 'nothing changed',
+  loss: {},
+  drops: [],
+  asks: false,
+  hash: 'keep',
+};
 export const gate = (changes = {}) => ({ on_deadline: 'reject' as const, four_eyes: false, ...changes });
 
 interface Settings {
@@ -62,9 +98,20 @@ export async function withBench(settings: Settings, use: (bench: Bench) => Promi
   const log: string[] = [];
   const activities = record(log, { ...defaults(environment, settings.outline), ...settings.fakes });
   const startWorker = async () => {
-    const common = { connection: native, dataConverter, stickyQueueScheduleToStartTimeout: '1 second', maxHeartbeatThrottleInterval: '200 ms', ...identity };
+    const common = {
+      connection: native,
+      dataConverter,
+      stickyQueueScheduleToStartTimeout: '1 second',
+      maxHeartbeatThrottleInterval: '200 ms',
+      ...identity,
+    };
     const workers = await Promise.all([
-      Worker.create({ ...common, taskQueue, workflowBundle: { code: await code() }, activities: { environments: activities.environments } }),
+      Worker.create({
+        ...common,
+        taskQueue,
+        workflowBundle: { code: await code() },
+        activities: { environments: activities.environments },
+      }),
       Worker.create({ ...common, taskQueue: environment, activities }),
     ]);
     const running = workers.map((worker) => worker.run());
@@ -87,12 +134,25 @@ export async function withBench(settings: Settings, use: (bench: Bench) => Promi
   if (settings.worker !== false) await worker();
   try {
     await use({
-      environment, client, log, worker,
-      start: (kind, input, options = {}) => client.workflow.start(kind, { taskQueue, workflowId: environment, args: input === undefined ? [] : [input], workflowIdConflictPolicy: 'FAIL', ...options }),
+      environment,
+      client,
+      log,
+      worker,
+      start: (kind, input, options = {}) =>
+        client.workflow.start(kind, {
+          taskQueue,
+          workflowId: environment,
+          args: input === undefined ? [] : [input],
+          workflowIdConflictPolicy: 'FAIL',
+          ...options,
+        }),
     });
   } finally {
     await Promise.all(started.map((one) => one.stop()));
-    await client.workflow.getHandle(environment).terminate('end of the test').catch(() => undefined);
+    await client.workflow
+      .getHandle(environment)
+      .terminate('end of the test')
+      .catch(() => undefined);
     await native.close();
     await connection.close();
   }
@@ -123,7 +183,13 @@ export async function ending(handle: WorkflowHandle): Promise<Report & { failed:
 function defaults(environment: string, changes: Partial<Outline> = {}): Fakes {
   const resolved = (kind: Kind, version = '2.0.0', by = 'ann'): Resolved => {
     const run: Run = {
-      id: 'run-1', kind, environment, version: { version, sha: 'a'.repeat(40) }, previous: { version: '1.0.0', sha: 'b'.repeat(40), run: 'run-0' }, change: 'none', plan: 'h'.repeat(64),
+      id: 'run-1',
+      kind,
+      environment,
+      version: { version, sha: 'a'.repeat(40) },
+      previous: { version: '1.0.0', sha: 'b'.repeat(40), run: 'run-0' },
+      change: 'none',
+      plan: 'h'.repeat(64),
       skipped: { window: 'no window', ...(changes.watchMs ? {} : { watch: 'no watch' }) },
     };
     return { run, by, outline: outline(changes) };
@@ -136,19 +202,35 @@ function defaults(environment: string, changes: Partial<Outline> = {}): Fakes {
     watch: async () => ({ phase: 'watch', results: [] }),
     choose: async () => keep,
     record: async (call) => ({ current: call.run.version.version, evidence: '/evidence' }),
-    fetch: nothing, backup: nothing, rehearse: nothing, stop: nothing, standby: nothing, switch: nothing, migrate: nothing, start: nothing, open: nothing, close: nothing, putBack: nothing, swapIn: nothing,
+    fetch: nothing,
+    backup: nothing,
+    rehearse: nothing,
+    stop: nothing,
+    standby: nothing,
+    switch: nothing,
+    migrate: nothing,
+    start: nothing,
+    open: nothing,
+    close: nothing,
+    putBack: nothing,
+    swapIn: nothing,
   };
 }
 
 /** Logs what an activity did once it has done it; `environments` and `resolve` are no acts. */
 function record(log: string[], fakes: Fakes): Record<string, (...args: never[]) => unknown> {
-  return Object.fromEntries(Object.entries(fakes).map(([name, fake]) => [name, async (call: Call, ...rest: never[]) => {
-    if (call?.at) {
-      const label = `${call.at.undo ? 'undo ' : ''}${call.at.step}`;
-      log.push(label.endsWith(name) || name === 'check' ? label : `${label} ${name}`);
-    }
-    return (fake as (...args: unknown[]) => unknown)(call, ...rest);
-  }]));
+  return Object.fromEntries(
+    Object.entries(fakes).map(([name, fake]) => [
+      name,
+      async (call: Call, ...rest: never[]) => {
+        if (call?.at) {
+          const label = `${call.at.undo ? 'undo ' : ''}${call.at.step}`;
+          log.push(label.endsWith(name) || name === 'check' ? label : `${label} ${name}`);
+        }
+        return (fake as (...args: unknown[]) => unknown)(call, ...rest);
+      },
+    ]),
+  );
 }
 
 let installed = false;

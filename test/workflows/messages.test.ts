@@ -37,7 +37,8 @@ describe('messages', () => {
   ])('records an approval that does not count, with the reason, and goes on: %j', async (input, reason) => {
     await withBench({ outline: guarded }, async (bench) => {
       const { handle, plan } = await atGo(bench);
-      const filled = typeof input === 'object' ? JSON.parse(JSON.stringify(input).replace('PLAN', plan)) as object : input;
+      const filled =
+        typeof input === 'object' ? (JSON.parse(JSON.stringify(input).replace('PLAN', plan)) as object) : input;
       await (filled === undefined ? handle.signal('approve') : handle.signal('approve', filled));
       const status = await until(handle, ({ refusedCount }) => refusedCount === 1);
       expect(status.refused[0]?.reason).toContain(reason);
@@ -48,15 +49,21 @@ describe('messages', () => {
   it('lets nobody approve what they started, where four eyes are wanted', async () => {
     await withBench({ outline: guarded }, async (bench) => {
       const { handle, plan } = await atGo(bench, 'ann');
-      await expect(handle.executeUpdate('approve', { args: [{ gate: 'go', by: 'ann', plan }] })).rejects.toMatchObject({ cause: { message: expect.stringContaining('ann started this run') as string } });
+      await expect(handle.executeUpdate('approve', { args: [{ gate: 'go', by: 'ann', plan }] })).rejects.toMatchObject({
+        cause: { message: expect.stringContaining('ann started this run') as string },
+      });
     });
   });
 
   it('refuses an update at once, and answers one that counts', async () => {
     await withBench({ outline: guarded }, async (bench) => {
       const { handle, plan } = await atGo(bench);
-      await expect(handle.executeUpdate('approve', { args: [{ gate: 'go', by: 'ann', plan: 'wrong00' }] })).rejects.toMatchObject({ cause: { message: expect.stringContaining('is not what waits here') as string } });
-      expect(await handle.executeUpdate('approve', { args: [{ gate: 'go', by: 'ann', plan }] })).toBe('go: approve by ann');
+      await expect(
+        handle.executeUpdate('approve', { args: [{ gate: 'go', by: 'ann', plan: 'wrong00' }] }),
+      ).rejects.toMatchObject({ cause: { message: expect.stringContaining('is not what waits here') as string } });
+      expect(await handle.executeUpdate('approve', { args: [{ gate: 'go', by: 'ann', plan }] })).toBe(
+        'go: approve by ann',
+      );
     });
   });
 
@@ -76,12 +83,17 @@ describe('messages', () => {
       const { handle, plan } = await atGo(bench);
       await handle.signal('approve', { gate: 'sign-off', by: 'bob', plan });
       await handle.signal('approve', { gate: 'go', by: 'ann', plan });
-      expect(await ending(handle)).toMatchObject({ outcome: 'deployed', approvals: [{ gate: 'go' }, { gate: 'sign-off', by: 'bob' }] });
+      expect(await ending(handle)).toMatchObject({
+        outcome: 'deployed',
+        approvals: [{ gate: 'go' }, { gate: 'sign-off', by: 'bob' }],
+      });
       const again = await atGo(bench);
       await again.handle.signal('approve', { gate: 'go', by: 'ann', plan: again.plan });
       await until(again.handle, ({ questions }) => questions[0]?.name === 'sign-off');
       await again.handle.signal('approve', { gate: 'go', by: 'ann', plan: again.plan });
-      expect((await until(again.handle, ({ refusedCount }) => refusedCount === 1)).refused[0]?.reason).toContain('decided already');
+      expect((await until(again.handle, ({ refusedCount }) => refusedCount === 1)).refused[0]?.reason).toContain(
+        'decided already',
+      );
     });
   });
 
@@ -112,15 +124,36 @@ describe('messages', () => {
   });
 
   it('puts asked checks to people, and takes their answers', async () => {
-    const asked = { name: 'login', outcome: 'skip' as const, must: 'must' as const, expected: 'pass', seen: '', where: 'x:1', tookMs: 0, ask: { text: 'Login works', role: 'release-manager' } };
-    const check = async (call: Call) => ({ phase: call.at.step, results: call.at.step === 'verify' && !call.at.undo ? [asked] : [] });
+    const asked = {
+      name: 'login',
+      outcome: 'skip' as const,
+      must: 'must' as const,
+      expected: 'pass',
+      seen: '',
+      where: 'x:1',
+      tookMs: 0,
+      ask: { text: 'Login works', role: 'release-manager' },
+    };
+    const check = async (call: Call) => ({
+      phase: call.at.step,
+      results: call.at.step === 'verify' && !call.at.undo ? [asked] : [],
+    });
     await withBench({ outline: { people }, fakes: { check } }, async ({ start }) => {
       const handle = await start('deploy', { version: '2.0.0', by: 'bob' });
       const { questions } = await until(handle, (status) => status.questions.length > 0);
-      expect(questions[0]).toMatchObject({ name: 'login', is: 'check', text: 'Login works', answers: ['pass', 'fail', 'n/a'], roles: ['release-manager'] });
+      expect(questions[0]).toMatchObject({
+        name: 'login',
+        is: 'check',
+        text: 'Login works',
+        answers: ['pass', 'fail', 'n/a'],
+        roles: ['release-manager'],
+      });
       await handle.signal('answer', { to: 'login', answer: 'maybe', by: 'ann', plan: questions[0]?.plan });
       await handle.signal('answer', { to: 'login', answer: 'pass', by: 'bob', plan: questions[0]?.plan });
-      expect((await until(handle, ({ refusedCount }) => refusedCount === 2)).refused.map((one) => one.reason)).toEqual(['answer maybe does not fit login: say pass, fail, n/a', 'bob has none of the roles release-manager']);
+      expect((await until(handle, ({ refusedCount }) => refusedCount === 2)).refused.map((one) => one.reason)).toEqual([
+        'answer maybe does not fit login: say pass, fail, n/a',
+        'bob has none of the roles release-manager',
+      ]);
       await handle.signal('answer', { to: 'login', answer: 'pass', by: 'ann', plan: questions[0]?.plan });
       expect(await ending(handle)).toMatchObject({ outcome: 'deployed' });
     });
@@ -130,12 +163,24 @@ describe('messages', () => {
     await withBench({ outline: guarded }, async (bench) => {
       const { handle, plan } = await atGo(bench);
       await handle.signal('aprove', { gate: 'go' });
-      const payload = (encoding: string, data: string) => ({ metadata: { encoding: Buffer.from(encoding) }, data: Buffer.from(data) });
+      const payload = (encoding: string, data: string) => ({
+        metadata: { encoding: Buffer.from(encoding) },
+        data: Buffer.from(data),
+      });
       for (const odd of [payload('binary/encrypted', 'x'), payload('json/plain', '{not json')]) {
-        await bench.client.workflowService.signalWorkflowExecution({ namespace: 'default', workflowExecution: { workflowId: bench.environment }, signalName: 'approve', input: { payloads: [odd] } });
+        await bench.client.workflowService.signalWorkflowExecution({
+          namespace: 'default',
+          workflowExecution: { workflowId: bench.environment },
+          signalName: 'approve',
+          input: { payloads: [odd] },
+        });
       }
       const status = await until(handle, ({ refusedCount }) => refusedCount === 3);
-      expect(status.refused.map((one) => one.reason)).toEqual(['there is no signal aprove: send approve, reject, answer or rollback', 'it cannot be decoded', 'it cannot be decoded']);
+      expect(status.refused.map((one) => one.reason)).toEqual([
+        'there is no signal aprove: send approve, reject, answer or rollback',
+        'it cannot be decoded',
+        'it cannot be decoded',
+      ]);
       await handle.signal('approve', { gate: 'go', by: 'ann', plan });
       await until(handle, ({ questions }) => questions[0]?.name === 'sign-off');
     });
@@ -159,12 +204,22 @@ describe('messages', () => {
       await ending(handle);
       const history = await handle.fetchHistory();
       const signalled = history.events?.findIndex((event) => event.workflowExecutionSignaledEventAttributes) ?? 0;
-      const before = history.events?.slice(0, signalled).reverse().find((event) => event.workflowTaskCompletedEventAttributes);
+      const before = history.events
+        ?.slice(0, signalled)
+        .reverse()
+        .find((event) => event.workflowTaskCompletedEventAttributes);
       const reset = await bench.client.workflowService.resetWorkflowExecution({
-        namespace: 'default', workflowExecution: { workflowId: bench.environment, runId: (await handle.describe()).runId }, workflowTaskFinishEventId: before?.eventId, requestId: randomUUID(), reason: 'test',
+        namespace: 'default',
+        workflowExecution: { workflowId: bench.environment, runId: (await handle.describe()).runId },
+        workflowTaskFinishEventId: before?.eventId,
+        requestId: randomUUID(),
+        reason: 'test',
       });
       const again = bench.client.workflow.getHandle(bench.environment, reset.runId);
-      const status = await until(again, ({ questions, refusedCount }) => questions[0]?.name === 'go' && refusedCount === 1);
+      const status = await until(
+        again,
+        ({ questions, refusedCount }) => questions[0]?.name === 'go' && refusedCount === 1,
+      );
       expect(status.questions[0]?.plan).not.toBe(plan);
       await again.signal('approve', { gate: 'go', by: 'ann', plan: status.questions[0]?.plan });
       expect(await ending(again)).toMatchObject({ outcome: 'deployed' });
@@ -174,7 +229,9 @@ describe('messages', () => {
   it('describes its handlers with an example for the dialogs of the UI', async () => {
     await withBench({ outline: guarded }, async (bench) => {
       const { handle } = await atGo(bench);
-      const metadata = await handle.query<{ definition: { signalDefinitions: { name: string; description: string }[] } }>('__temporal_workflow_metadata');
+      const metadata = await handle.query<{
+        definition: { signalDefinitions: { name: string; description: string }[] };
+      }>('__temporal_workflow_metadata');
       const approve = metadata.definition.signalDefinitions.find((one) => one.name === 'approve');
       expect(approve?.description).toContain('{"gate":"go","by":"ann","plan":"a1b2c3d"}');
     });
@@ -185,7 +242,9 @@ describe('messages', () => {
       const { handle, plan } = await atGo(bench);
       const metadata = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
       expect(metadata.currentDetails).toContain(`slipway approve ${bench.environment} go --plan ${plan} --by NAME`);
-      expect(metadata.currentDetails).toContain(`temporal workflow signal --workflow-id ${bench.environment} --name approve`);
+      expect(metadata.currentDetails).toContain(
+        `temporal workflow signal --workflow-id ${bench.environment} --name approve`,
+      );
     });
   });
 
@@ -203,14 +262,22 @@ describe('messages', () => {
   it('fails a step with an activity result that cannot be decoded', async () => {
     const fakes = { stop: async () => ({ slipwayUndecodable: 'its encoding is binary/encrypted' }) };
     await withBench({ fakes }, async ({ start }) => {
-      expect((await ending(await start('deploy', { version: '2.0.0' }))).reason).toContain('the result of stop cannot be decoded');
+      expect((await ending(await start('deploy', { version: '2.0.0' }))).reason).toContain(
+        'the result of stop cannot be decoded',
+      );
     });
   });
 
   it('throws what a failed command said, not Temporal’s wrapping of it', async () => {
-    const fakes = { stop: async () => { throw fail('CommandFailed', 'stop.sh ended with exit code 3'); } };
+    const fakes = {
+      stop: async () => {
+        throw fail('CommandFailed', 'stop.sh ended with exit code 3');
+      },
+    };
     await withBench({ fakes }, async ({ start }) => {
-      expect((await ending(await start('deploy', { version: '2.0.0' }))).reason).toBe('stop: stop.sh ended with exit code 3');
+      expect((await ending(await start('deploy', { version: '2.0.0' }))).reason).toBe(
+        'stop: stop.sh ended with exit code 3',
+      );
     });
   });
 });

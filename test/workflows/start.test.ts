@@ -3,7 +3,13 @@ import { inject, describe, expect, it } from 'vitest';
 import { findTools } from '../../src/lib/tools.js';
 import { ending, gate, until, withBench } from './harness.js';
 
-const failure = async (result: Promise<unknown>) => result.then(() => { throw new Error('it did not fail'); }, (error: { cause?: { message: string; type: string } }) => error.cause);
+const failure = async (result: Promise<unknown>) =>
+  result.then(
+    () => {
+      throw new Error('it did not fail');
+    },
+    (error: { cause?: { message: string; type: string } }) => error.cause,
+  );
 
 describe('starting a run', () => {
   it.each([
@@ -24,7 +30,10 @@ describe('starting a run', () => {
 
   it('answers an unknown type instead of holding the id for ever', async () => {
     await withBench({}, async ({ start }) => {
-      expect(await failure((await start('depoly' as 'deploy', {})).result())).toMatchObject({ type: 'Usage', message: expect.stringContaining('there is no workflow depoly') as string });
+      expect(await failure((await start('depoly' as 'deploy', {})).result())).toMatchObject({
+        type: 'Usage',
+        message: expect.stringContaining('there is no workflow depoly') as string,
+      });
     });
   });
 
@@ -41,8 +50,12 @@ describe('starting a run', () => {
 
   it('refuses an id that is no environment', async () => {
     await withBench({}, async ({ start, environment }) => {
-      expect((await ending(await start('deploy', { version: '2.0.0' }, { workflowId: `${environment}x` }))).reason).toContain(`there is no environment ${environment}x; known: ${environment}`);
-      expect((await ending(await start('deploy', { version: '2.0.0' }, { workflowId: `${environment}/plan/x` }))).reason).toContain('its workflow id has to be system/environment');
+      expect(
+        (await ending(await start('deploy', { version: '2.0.0' }, { workflowId: `${environment}x` }))).reason,
+      ).toContain(`there is no environment ${environment}x; known: ${environment}`);
+      expect(
+        (await ending(await start('deploy', { version: '2.0.0' }, { workflowId: `${environment}/plan/x` }))).reason,
+      ).toContain('its workflow id has to be system/environment');
     });
   });
 
@@ -59,7 +72,20 @@ describe('starting a run', () => {
     await withBench({ outline: { gates: { go: gate() } } }, async ({ start, environment }) => {
       await until(await start('deploy', { version: '2.0.0' }), ({ questions }) => questions.length > 0);
       const temporal = await findTools().find('temporal');
-      const argv = ['workflow', 'start', '--address', inject('temporal'), '--type', 'deploy', '--task-queue', `w-${environment}`, '--workflow-id', environment, '--input', '{"version":"3.0.0"}'];
+      const argv = [
+        'workflow',
+        'start',
+        '--address',
+        inject('temporal'),
+        '--type',
+        'deploy',
+        '--task-queue',
+        `w-${environment}`,
+        '--workflow-id',
+        environment,
+        '--input',
+        '{"version":"3.0.0"}',
+      ];
       expect(execFileSync(temporal, argv, { encoding: 'utf8' })).toContain('Running execution');
       expect(() => execFileSync(temporal, [...argv, '--fail-existing'], { encoding: 'utf8', stdio: 'pipe' })).toThrow();
     });

@@ -55,7 +55,8 @@ async function upgrade(context: StepContext, directory: string, wanted: string[]
     );
   }
   // A second call of a step whose worker was lost adopts the command, even where it has applied everything since.
-  if (before.missing.length === 0 && !context.began('migrate')) return { note: 'no migration is pending', data: { applied: [] } };
+  if (before.missing.length === 0 && !context.began('migrate'))
+    return { note: 'no migration is pending', data: { applied: [] } };
   const startedAt = performance.now();
   await runMigrate(context, directory, wanted, url);
   demandSame(await applied(context, url), wanted, 'sequelize-cli db:migrate');
