@@ -8,6 +8,9 @@ const secretNames = /(SECRET|PASS|TOKEN|KEY|PASSPHRASE|CREDENTIAL|WEBHOOK|PRIVAT
 const plainValue = /^(|true|false|yes|no|on|off)$/i;
 const plainNumber = /^-?\d+(\.\d+)?$/;
 
+/** Steps follow each other with the same file: it is read each time, and taken apart once. */
+let lastRead: { key: string; content: string | undefined; file: EnvFile } | undefined;
+
 /** The variables of an environment's file: values are given out where they are used, and are secret unless proven plain. */
 export class EnvFile {
   readonly path: string | undefined;
@@ -32,7 +35,10 @@ export class EnvFile {
    * Throws Usage for a missing file, NoRights for one that may not be read.
    */
   static read(path: string | undefined, declared: string[] = []): EnvFile {
-    return new EnvFile(path, path === undefined ? undefined : readContent(path), declared);
+    const content = path === undefined ? undefined : readContent(path);
+    const key = JSON.stringify([path, declared]);
+    if (lastRead?.key !== key || lastRead.content !== content) lastRead = { key, content, file: new EnvFile(path, content, declared) };
+    return lastRead.file;
   }
 
   names(): string[] {

@@ -36,6 +36,17 @@ export async function keepWritten(path: string, content: string, mode = 0o600): 
   written.set(path, content);
 }
 
+/** Writes over the start of a file, durably, where it lies: cheap, but a power cut may tear it. */
+export async function overwrite(path: string, content: string, mode = 0o600): Promise<void> {
+  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, mode);
+  try {
+    writeSync(file, content, 0);
+    await syncContent(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** As `writeAtomic`, but after a power cut the old content may stand again. It never is a mixture. */
 export async function replaceFile(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${(temporaries += 1)}.tmp`);

@@ -1,8 +1,8 @@
-import { readFileSync, renameSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail } from '../errors.js';
 import type { At, Journal } from '../model.js';
-import { makeFolder, replaceFile, syncFolder, writeAtomic } from './files.js';
+import { makeFolder, overwrite, syncFolder, writeAtomic } from './files.js';
 import { withLock } from './lock.js';
 
 /** The run that asks. `workflowRunId` changes when a workflow is reset, so the fence closes on that too. */
@@ -10,7 +10,8 @@ export type Claimant = Pick<Journal, 'run' | 'kind' | 'environment' | 'namespace
 
 /** The open run's record; undefined where none is open. Throws Fenced where it is unreadable: nobody knows whose it is. */
 export async function readJournal(home: string): Promise<Journal | undefined> {
-  return readAt(join(home, 'journal.json'));
+  const open = readAt(join(home, 'journal.json'));
+  return open && { ...open, last: readLast(home, open.token) ?? open.last };
 }
 
 /**
@@ -18,18 +19,22 @@ export async function readJournal(home: string): Promise<Journal | undefined> {
  * where no run is open.
  */
 export async function claim(home: string, who: Claimant, at: At, mayOpen?: () => Promise<void>): Promise<Journal> {
+  const open = await readJournal(home);
+  if (open) return noteLast(home, open, who, at);
   return locked(home, who, async () => {
-    const open = await readJournal(home);
-    if (!open) {
-      await mayOpen?.();
-      return openNew(home, who, at);
-    }
-    refuseOther(open, who);
-    const next: Journal = { ...open, last: stamped(at) };
-    // Lost in a power cut, the name would be that of the step before: still this run's.
-    await replaceFile(join(home, 'journal.json'), write(next));
-    return next;
+    const opened = await readJournal(home);
+    if (opened) return noteLast(home, opened, who, at);
+    await mayOpen?.();
+    return openNew(home, who, at);
   });
+}
+
+/** Each step notes itself, in place and durably: the owner's file is not touched, so that nothing can tear it. */
+async function noteLast(home: string, open: Journal, who: Claimant, at: At): Promise<Journal> {
+  refuseOther(open, who);
+  const last = stamped(at);
+  await overwrite(lastPath(home), JSON.stringify({ token: open.token, last }).padEnd(lastBytes));
+  return { ...open, last };
 }
 
 /** For `recover` alone: makes the open run's journal this run's, under a new token, so that the other one is fenced from now on. */
@@ -62,7 +67,8 @@ export async function close(home: string, who: Claimant): Promise<void> {
     const open = await readJournal(home);
     if (!open) return;
     refuseOther(open, who);
-    renameSync(join(home, 'journal.json'), join(home, 'journal.closed.json'));
+    await writeAtomic(join(home, 'journal.closed.json'), write(open));
+    rmSync(join(home, 'journal.json'));
     await syncFolder(home);
   });
 }
@@ -105,6 +111,19 @@ function readAt(path: string): Journal | undefined {
     return JSON.parse(text) as Journal;
   } catch {
     throw fail('Fenced', `${path} is no journal, so nobody knows which run is open: put the file back as it was`);
+  }
+}
+
+const lastBytes = 256;
+const lastPath = (home: string) => join(home, 'journal.last');
+
+/** The step noted last under this token; undefined where a power cut tore the note: then the one of the opening stands. */
+function readLast(home: string, token: number): Journal['last'] | undefined {
+  try {
+    const noted = JSON.parse(readIfThere(lastPath(home)) ?? '{}') as { token?: number; last?: Journal['last'] };
+    return noted.token === token ? noted.last : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -37,6 +37,16 @@ describe('the journal', () => {
     expect(await holds(home, runOf(1))).toEqual(next);
   });
 
+  it('falls back to the step of its opening where a power cut tore the note of a later one', async () => {
+    const home = temporaryFolder();
+    await claim(home, runOf(1), stop);
+    await claim(home, runOf(1), migrate);
+    writeFileSync(join(home, 'journal.last'), '{"token":1,"last":{"ste');
+    expect(await readJournal(home)).toMatchObject({ ...runOf(1), last: stop });
+    await claim(home, runOf(1), migrate);
+    expect(await readJournal(home)).toMatchObject({ last: migrate });
+  });
+
   it.each([
     ['another run', runOf(2)],
     ['the same run after a reset', runOf(1, { workflowRunId: 'w-1-again' })],
