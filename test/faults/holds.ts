@@ -26,7 +26,7 @@ export async function withHeldShop(
       await holds.install(stand);
       await use(stand, holds);
     };
-    await withStand(held, { ...settings, definition: (yaml) => holds.definition(yaml) });
+    await withStand(held, { ...settings, npm: true, definition: (yaml) => holds.definition(yaml) });
   });
 }
 
