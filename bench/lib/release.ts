@@ -56,13 +56,12 @@ export function benchActivities(host: Host, environment: string): BenchActivitie
 async function pin(host: Host, run: Run, pinned: Pinned): Promise<void> {
   const folder = runFolder(host, run.environment, run.id);
   mkdirSync(join(folder, 'commands', 'stop-1-stop'), { recursive: true });
-  await writeAtomic(pinnedPath(folder), JSON.stringify(pinned, null, 2));
-  await reserveSpace(folder);
-  await appendEvidence(folder, {
-    id: 'resolve',
-    kind: 'run',
-    data: { step: 'resolve', run, by: 'bench', plan: pinned.plan, before: pinned.before, live: pinned.live },
-  });
+  const data = { step: 'resolve', run, by: 'bench', plan: pinned.plan, before: pinned.before, live: pinned.live };
+  await Promise.all([
+    writeAtomic(pinnedPath(folder), JSON.stringify(pinned, null, 2)),
+    reserveSpace(folder),
+    appendEvidence(folder, { id: 'resolve', kind: 'run', data }),
+  ]);
   await looking(host, run, pinned.definition, (context) => writeUndoFile({ ...context, pinned }));
 }
 

@@ -1,6 +1,6 @@
 import { proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { Call, Report, Run, StepName, StepResult } from '../../src/model.js';
-import { around, environmentOf, onHost } from '../../src/workflows/proxies.js';
+import { acting, around, environmentOf, onHost } from '../../src/workflows/proxies.js';
 import { runSaga } from '../../src/workflows/run-saga.js';
 import { noops } from './noops.js';
 
@@ -24,13 +24,14 @@ function act(run: Run): Promise<StepResult> {
   return onHost('noop' as StepName as 'stop', [call], here.summary);
 }
 
-/** What one writes without Slipway: as many activities on the same queues, with nothing in and nothing out. */
+/**
+ * What one writes without Slipway: as many activities on the same queues, with the same timeouts (a worker that dies is noticed, a cancel
+ * is heard), and with nothing in and nothing out.
+ */
 export async function plain(frame: boolean): Promise<void> {
-  const control = proxyActivities<{ plainNoop(): Promise<void> }>({ startToCloseTimeout: '1 minute' });
-  const onHost = proxyActivities<{ plainNoop(): Promise<void> }>({
-    startToCloseTimeout: '1 minute',
-    taskQueue: environmentOf(workflowInfo().workflowId),
-  });
+  const taskQueue = environmentOf(workflowInfo().workflowId);
+  const control = proxyActivities<{ plainNoop(): Promise<void> }>(acting);
+  const onHost = proxyActivities<{ plainNoop(): Promise<void> }>({ ...acting, taskQueue });
   if (frame) {
     await control.plainNoop();
     await onHost.plainNoop();

@@ -34,8 +34,7 @@ export async function record(host: Host, call: Call, context: Step, ending: Endi
     ...(manifest?.proven ? { backup: manifest.id } : {}),
     evidence: await evidenceHead(context.folder),
   };
-  await writeReport(context.folder);
-  await appendHistory(context.home, entry);
+  await Promise.all([writeReport(context.folder), appendHistory(context.home, entry)]);
   if (ending.outcome !== 'stopped' && (await readJournal(context.home))?.run === run.id)
     await close(context.home, claimant(host, call));
   return { current: serves?.version ?? null, evidence: context.folder };

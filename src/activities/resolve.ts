@@ -140,21 +140,20 @@ async function refuseHeld(host: Host, environment: string): Promise<void> {
 async function pin(host: Host, run: Run, pinned: Pinned, by: string, reason?: string): Promise<void> {
   const folder = runFolder(host, run.environment, run.id);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeAtomic(pinnedPath(folder), JSON.stringify(pinned, null, 2));
-  await reserveSpace(folder);
-  await appendEvidence(folder, {
-    id: 'resolve',
-    kind: 'run',
-    data: {
-      step: 'resolve',
-      run,
-      by,
-      ...(reason ? { reason } : {}),
-      plan: pinned.plan,
-      before: pinned.before,
-      live: pinned.live,
-    },
-  });
+  const data = {
+    step: 'resolve',
+    run,
+    by,
+    ...(reason ? { reason } : {}),
+    plan: pinned.plan,
+    before: pinned.before,
+    live: pinned.live,
+  };
+  await Promise.all([
+    writeAtomic(pinnedPath(folder), JSON.stringify(pinned, null, 2)),
+    reserveSpace(folder),
+    appendEvidence(folder, { id: 'resolve', kind: 'run', data }),
+  ]);
   await looking(host, run, pinned.definition, (context) => writeUndoFile({ ...context, pinned }));
 }
 

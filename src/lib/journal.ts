@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail } from '../errors.js';
 import type { At, Journal } from '../model.js';
@@ -67,8 +67,7 @@ export async function close(home: string, who: Claimant): Promise<void> {
     const open = await readJournal(home);
     if (!open) return;
     refuseOther(open, who);
-    await writeAtomic(join(home, 'journal.closed.json'), write(open));
-    rmSync(join(home, 'journal.json'));
+    renameSync(join(home, 'journal.json'), join(home, 'journal.closed.json'));
     await syncFolder(home);
   });
 }

@@ -25,7 +25,7 @@ const common = { cancellationType: ActivityCancellationType.WAIT_CANCELLATION_CO
  * Acts on the host, as often as it takes: the host decides what "once" means, every failure that a person has to see is
  * thrown as not retryable, and only a lost worker is tried again. No schedule-to-start timeout: a step waits for its host.
  */
-const acting: ActivityOptions = {
+export const acting: ActivityOptions = {
   ...common,
   startToCloseTimeout: '24 hours',
   heartbeatTimeout: '5 seconds',
@@ -38,7 +38,7 @@ const asking: ActivityOptions = { ...acting, scheduleToStartTimeout: '60 seconds
 type Answer<Name extends keyof Activities> = Promise<Awaited<ReturnType<Activities[Name]>>>;
 
 /** Calls one activity on the environment's host. */
-export async function onHost<Name extends keyof Activities>(
+export function onHost<Name extends keyof Activities>(
   name: Name,
   args: Parameters<Activities[Name]>,
   summary: string,
@@ -50,7 +50,7 @@ export async function onHost<Name extends keyof Activities>(
     summary: cut(summary),
   };
   const call = proxyActivities<Activities>(here)[name] as unknown as (...args: unknown[]) => Answer<Name>;
-  return refuseMarked(name, await call(...args));
+  return call(...args).then((result) => refuseMarked(name, result));
 }
 
 /** As `onHost`, for what comes before the first change. */
