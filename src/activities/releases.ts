@@ -2,9 +2,7 @@ import { currentEntry, readHistory } from '../lib/history.js';
 import type { HistoryEntry, Release } from '../model.js';
 
 /** What ran and runs, read from the history, never guessed. */
-export async function releases(
-  home: string,
-): Promise<{
+export async function releases(home: string): Promise<{
   current: Release | null;
   previous: Release | null;
   all: Release[];

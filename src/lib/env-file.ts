@@ -37,7 +37,8 @@ export class EnvFile {
   static read(path: string | undefined, declared: string[] = []): EnvFile {
     const content = path === undefined ? undefined : readContent(path);
     const key = JSON.stringify([path, declared]);
-    if (lastRead?.key !== key || lastRead.content !== content) lastRead = { key, content, file: new EnvFile(path, content, declared) };
+    if (lastRead?.key !== key || lastRead.content !== content)
+      lastRead = { key, content, file: new EnvFile(path, content, declared) };
     return lastRead.file;
   }
 
