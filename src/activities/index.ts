@@ -57,6 +57,8 @@ export interface Activities {
 export interface EvidenceAnswer {
   run: string;
   folder: string;
+  /** False while the run is open: its record is whole so far. */
+  ended: boolean;
   report: string;
   verified: { ok: true; entries: number; head: string } | { ok: false; entry: number; problem: string };
 }

@@ -51,11 +51,11 @@ export async function evidence(
   const folder = runFolder(host, environment, id);
   const report = (await readText(reportPath(folder))) ?? (await writeReport(folder));
   const head = entries.find((entry) => entry.run === id)?.evidence;
-  return { run: id, folder, report, verified: await verifyEvidence(folder, head) };
+  return { run: id, folder, ended: head !== undefined, report, verified: await verifyEvidence(folder, head) };
 }
 
 export async function state(host: Host, { environment }: { environment: string }): Promise<HostState> {
-  const { current, previous, head } = await releases(home(host, environment));
+  const { current, previous, entries } = await releases(home(host, environment));
   const journal = (await readJournal(home(host, environment))) ?? null;
   const path = journal ? undoPath(runFolder(host, environment, journal.run)) : null;
   return {
@@ -63,7 +63,7 @@ export async function state(host: Host, { environment }: { environment: string }
     host: host.name,
     current,
     previous,
-    lastOutcome: head?.outcome ?? null,
+    lastOutcome: entries.at(-1)?.outcome ?? null,
     journal,
     lastStep: journal?.last.step ?? null,
     undo: path ? ((await readText(path)) ?? null) : null,

@@ -39,7 +39,15 @@ function createProgram(cli: Cli, done: (code: number) => void): Commander {
       writeOut: (text) => cli.out(text.trimEnd()),
       writeErr: (text) => cli.say(text.trimEnd()),
       outputError: (text, write) =>
-        write(`usage: ${usageOf(program, one)}\nslipway: ${text.replace(/^error: /, '').replace(/\n\(Did/, ' (Did')}`),
+        write(
+          `usage: ${usageOf(program, one)}\nslipway: ${text
+            .replace(/^error: /, '')
+            .replace(/\n\(Did/, ' (Did')
+            .replace(
+              /'--plan <code>' not specified/,
+              "'--plan <code>' not specified: slipway status ENVIRONMENT shows it",
+            )}`,
+        ),
     });
   }
   return program;

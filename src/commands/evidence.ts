@@ -22,7 +22,10 @@ export async function evidence(cli: Cli, request: EvidenceRequest): Promise<numb
       : `the record of ${answer.run} is broken at entry ${verified.entry}: ${verified.problem}`;
     if (request.json) outJson(cli, answer);
     else if (!verify) cli.out(answer.report.trimEnd());
-    else if (verified.ok) cli.out(`ok: ${answer.run}, ${verified.entries} entries, head ${verified.head}`);
+    else if (verified.ok)
+      cli.out(
+        `ok: ${answer.run}, ${verified.entries} entries, head ${verified.head}${answer.ended ? '' : ' (the run has not ended)'}`,
+      );
     else cli.out(`broken: ${answer.run}, entry ${verified.entry}: ${verified.problem}`);
     if (broken) cli.say(`slipway: ${broken} (${answer.folder})`);
     return broken ? exits.failed : exits.asked;

@@ -6,7 +6,10 @@ import { outJson, type Cli, type Flags } from '../client/cli.js';
 import { finish } from '../client/finish.js';
 import { follow } from '../client/follow.js';
 import { checkKnown } from '../client/known.js';
-import { startRun } from '../client/start-run.js';
+import { askHost } from '../client/ask-host.js';
+import { describeHolder, findHolder } from '../client/holder.js';
+import { tryStart } from '../client/start-run.js';
+import type { Temporal } from '../lib/connection.js';
 import { nameOf } from '../client/who.js';
 import { withTemporal } from '../client/with-temporal.js';
 import { TimeoutFailure } from '@temporalio/common';
@@ -21,7 +24,8 @@ export async function recover(cli: Cli, request: RecoverRequest): Promise<number
   return withTemporal(cli, request, async (temporal) => {
     const { environment } = request;
     await checkKnown(temporal, environment);
-    const run = await startRun(temporal, 'recover', environment, { by: nameOf(request.by, cli.env) });
+    const run = await tryStart(temporal, 'recover', environment, { by: nameOf(request.by, cli.env) });
+    if (!run) return showHeld(cli, temporal, request);
     const ended = await follow(cli, temporal, run);
     if (ended.is === 'completed') return show(cli, ended.result as HostState, request.json);
     if (ended.is !== 'failed') return finish(cli, temporal, run, ended, 'recover', request);
@@ -31,6 +35,13 @@ export async function recover(cli: Cli, request: RecoverRequest): Promise<number
     );
     return exitOfFailure(failureType(ended.error));
   });
+}
+
+/** A run still goes: what its host knows is shown all the same. */
+async function showHeld(cli: Cli, temporal: Temporal, { environment, json }: RecoverRequest): Promise<number> {
+  const holder = await findHolder(temporal, environment);
+  if (holder) cli.say(`${cli.sayStyle.mark('note')} ${await describeHolder(temporal, environment, holder)}`);
+  return show(cli, await askHost<HostState>(cli, temporal, 'state', environment), json);
 }
 
 function show(cli: Cli, state: HostState, json = false): number {

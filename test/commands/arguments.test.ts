@@ -49,7 +49,7 @@ describe('a mistake on the command line', () => {
     ],
     [
       ['approve', 'shop/local', 'go'],
-      "usage: slipway approve [options] <environment> [gate]\nslipway: required option '--plan <code>' not specified",
+      "usage: slipway approve [options] <environment> [gate]\nslipway: required option '--plan <code>' not specified: slipway status ENVIRONMENT shows it",
     ],
     [
       ['plan', 'shop/local'],

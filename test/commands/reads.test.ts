@@ -199,6 +199,7 @@ describe('what needs a host', () => {
     const answer: EvidenceAnswer = {
       run: 'run-1',
       folder: '/records/run-1',
+      ended: true,
       report: '# Report\n',
       verified: { ok: true, entries: 9, head: 'abc' },
     };

@@ -175,14 +175,13 @@ describe('slipway deploy', () => {
     await stage.run(['cancel', environment]);
   });
 
-  it('names the holder of a held environment, starts nothing, and exits 1', async () => {
+  it('names the holder of a held environment, starts nothing, and exits 1; recover shows what the host knows', async () => {
     const { environment } = await stage.environment({ outline: { gates: { go: gate() } } });
     const first = stage.begin(['deploy', environment, '2.0.0', '--by', 'bob']);
     await first.says(/\? go/);
     for (const args of [
       ['deploy', environment, '2.1.0'],
       ['adopt', environment],
-      ['recover', environment],
     ]) {
       const second = await stage.run(args);
       expect(second.err).toMatch(
@@ -192,6 +191,9 @@ describe('slipway deploy', () => {
       );
       expect(second.code).toBe(1);
     }
+    const recover = await stage.run(['recover', environment]);
+    expect(recover).toMatchObject({ code: 0, err: expect.stringContaining('is held: deploy 2.0.0') as string });
+    expect(recover.out).toContain(`${environment} on `);
     await stage.run(['cancel', environment, '--reason', 'enough']);
     expect(await first.done).toMatchObject({ code: 1, out: expect.stringContaining('cancelled') as string });
   });

@@ -48,7 +48,7 @@ describe('buildShop', () => {
     const definition = await loadDefinition(shop.systems, 'shop/local');
     expect(definition).toMatchObject({ directory: shop.directory, url: shop.url, host: 'localhost' });
     expect(unbuilt(definition)).toEqual([]);
-    expect(Object.keys(await loadPeople(shop.systems))).toEqual(['ann', 'ben']);
+    expect(Object.keys(await loadPeople(shop.systems))).toEqual(['ann', 'ben', 'bob']);
   });
 });
 
