@@ -1,8 +1,9 @@
 import { hostname, userInfo } from 'node:os';
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { dataConverter } from '../codec/data-converter.js';
 import { fail } from '../errors.js';
+import { endOnClosedChannel } from './closed-channel.js';
 
 export interface ConnectionFlags {
   address?: string;
@@ -25,7 +26,8 @@ export const workflowQueue = 'slipway';
 export async function connect(flags: ConnectionFlags, variables: Variables = process.env): Promise<Temporal> {
   const { namespace, address, options } = connectionSettings(flags, variables);
   try {
-    const connection = await Connection.connect({ ...options, connectTimeout: 3000 });
+    const interceptors = [makeGrpcRetryInterceptor(defaultGrpcRetryOptions()), endOnClosedChannel];
+    const connection = await Connection.connect({ ...options, interceptors, connectTimeout: 3000 });
     return {
       client: new Client({ connection, namespace, dataConverter, identity: ownIdentity() }),
       namespace,

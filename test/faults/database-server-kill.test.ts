@@ -81,7 +81,6 @@ function talk(handle: WorkflowHandle): { ended: Promise<Ended>; asked: string[];
   const said = new Set<string>();
   let over = false;
   let answers = false;
-  const ended = ending(handle).finally(() => (over = true));
   const listen = async () => {
     while (!over) {
       const status = await handle.query<Status>('status').catch(() => undefined);
@@ -95,7 +94,11 @@ function talk(handle: WorkflowHandle): { ended: Promise<Ended>; asked: string[];
       await wait(50);
     }
   };
-  void listen();
+  const listening = listen();
+  // The connection may be closed once nobody asks over it any more.
+  const ended = ending(handle)
+    .finally(() => (over = true))
+    .finally(() => listening);
   return { ended, asked, answerFailures: () => void (answers = true) };
 }
 
