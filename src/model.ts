@@ -153,7 +153,7 @@ export interface Migrations {
 
 export interface BackupRules {
   directory?: string;
-  encrypt?: { passphrase?: string; recipients?: string[] };
+  encrypt?: { passphrase?: string; recipients?: string[]; identity?: string };
   schedule?: string;
   keep?: { count?: number; days?: number };
   copy_to?: string;

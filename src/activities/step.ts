@@ -126,7 +126,12 @@ export async function looking<T>(
 
 /** The environment's variables, with what the definition declares secret. */
 export function readEnv(definition: Definition): EnvFile {
-  const declared = [...Object.keys(definition.secrets?.rotate ?? {}), ...(definition.secrets?.keep ?? [])];
+  const { passphrase, identity } = definition.backup.encrypt ?? {};
+  const declared = [
+    ...Object.keys(definition.secrets?.rotate ?? {}),
+    ...(definition.secrets?.keep ?? []),
+    ...[passphrase, identity].flatMap((name) => (name?.startsWith('$') ? [name.slice(1)] : [])),
+  ];
   return EnvFile.read(
     definition.env_file === undefined ? undefined : resolve(definition.directory, definition.env_file),
     declared,

@@ -15,6 +15,7 @@ export function breaches(tree: MapTree, environments: string[]): string[] {
     ...placesInside(tree),
     ...expressions(tree),
     ...zone(tree),
+    ...encryption(tree),
   ];
 }
 
@@ -165,6 +166,17 @@ function zone(tree: MapTree): string[] {
     const meant = didYouMean(here.value, Intl.supportedValuesOf('timeZone'));
     return [told(here.at, 'a time zone such as Europe/Berlin', describe(here.value) + meant)];
   }
+}
+
+/** One way to encrypt, and one that this host can open: what cannot be opened is neither proven nor put back. */
+function encryption(tree: MapTree): string[] {
+  const here = find(tree, ['backup', 'encrypt']);
+  if (here?.is !== 'map') return [];
+  const ways = ['passphrase', 'recipients'].filter((way) => here.entries.has(way));
+  if (ways.length !== 1) return [told(here.key, 'passphrase or recipients', ways.join(' and ') || 'none')];
+  const identity = here.entries.get('identity');
+  if (ways[0] === 'passphrase') return identity ? [told(identity.key, 'no identity beside a passphrase', 'one')] : [];
+  return identity ? [] : [told(here.key, 'identity: a secret key that opens what is sealed for recipients', 'none')];
 }
 
 function unknownNames(items: Tree[], known: string[], expected: string): string[] {

@@ -177,7 +177,17 @@ export const sections = {
     directory: filled().describe("Where backups lie (Slipway's own folder)").optional(),
     encrypt: object({
       passphrase: secret().describe('$NAME; opens with plain openssl').optional(),
-      recipients: list(filled()).describe('Public keys; opens with plain age').optional(),
+      recipients: list(text('a public key such as age1…', /^(?:age1[0-9a-z]+|ssh-(?:ed25519|rsa) \S.*)$/))
+        .describe('Public keys; opens with plain age')
+        .optional(),
+      identity: text(
+        'a variable of env_file such as $NAME, or an absolute path',
+        /^(?:\$[A-Za-z_][A-Za-z0-9_]*|\/\S+)$/,
+      )
+        .describe(
+          'Secret key of one of `recipients`, or a file with it: the stored file is what is proven and put back',
+        )
+        .optional(),
     })
       .describe('Encryption of the stored file')
       .optional(),

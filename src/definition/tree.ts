@@ -107,7 +107,7 @@ export function holdsSecret(text: string): boolean {
     /\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|xox[abp]-[\w-]{10,}|sk_live_\w{10,})/.test(
       text,
     ) ||
-    /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)
+    /-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAGE-SECRET-KEY-1/.test(text)
   );
 }
 

@@ -16,7 +16,6 @@ const later = [
   'source.image_tag',
   'files.keep',
   'files.protect',
-  'backup.encrypt',
   'backup.schedule',
   'backup.copy_to',
   'window.announce',

@@ -101,7 +101,6 @@ describe('unbuilt', () => {
         expect.stringMatching(/^migrations sequelize in backend \(/),
         expect.stringMatching(/^source images \(/),
         expect.stringMatching(/^promote_from \(/),
-        expect.stringMatching(/^backup encrypt \(/),
       ]),
     );
   });

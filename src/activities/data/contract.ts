@@ -1,5 +1,6 @@
 import type { CheckResult, Revisions, StepResult } from '../../model.js';
 import type { StepContext } from '../context.js';
+import type { StoredFile } from './stored-file.js';
 
 /** Content of one store at one moment. */
 export interface Contents {
@@ -7,14 +8,10 @@ export interface Contents {
   tables: Record<string, { rows: number; hash: string }>;
 }
 
-/** What one store's backup leaves in its folder, beside the file itself. */
-export interface StoreBackup {
+/** What one store's backup leaves in its folder, beside the file itself: written by `storeFile`, read by `withPlainFile`. */
+export interface StoreBackup extends StoredFile {
   store: string;
   kind: 'postgres' | 'sqlite' | 'files';
-  /** File name inside the backup's folder. */
-  file: string;
-  bytes: number;
-  sha256: string;
   contents: Contents;
   /** What else must be equal after a restore: owners, ACLs, policies, sequences, extensions, … as sorted lines, by heading. */
   catalog: Record<string, string[]>;

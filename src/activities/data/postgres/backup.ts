@@ -1,10 +1,7 @@
-import { closeSync, openSync } from 'node:fs';
-import { open, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { failureType } from '../../../errors.js';
-import { sha256File, syncFolder } from '../../../lib/files.js';
 import type { StepContext } from '../../context.js';
 import type { StoreBackup } from '../contract.js';
+import { storeFile } from '../stored-file.js';
 import { toolEnv } from './address.js';
 import { readCatalog } from './catalog.js';
 import { close, connect, query, withSession, type Session } from './connect.js';
@@ -21,7 +18,6 @@ export const dayMs = 86_400_000;
  * same moment. A role that does not see every row fails here, loudly: row security is off, never `--enable-row-security`.
  */
 export async function takeBackup(context: StepContext, link: Link, folder: string): Promise<StoreBackup> {
-  const file = `${link.store}.dump`;
   return withSession(link.backup, link.run, async (session) => {
     await query(session, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const [{ snapshot } = { snapshot: '' }] = await query<{ snapshot: string }>(
@@ -29,21 +25,14 @@ export async function takeBackup(context: StepContext, link: Link, folder: strin
       'SELECT pg_export_snapshot() AS snapshot',
     );
     const before = await readPositions(session);
-    const [bytes, seen] = await Promise.all([
-      dump(context, link, session, snapshot, join(folder, file)),
+    const pgDump = await context.tools.postgres('pg_dump', await serverMajor(session));
+    const [stored, seen] = await Promise.all([
+      storeFile(context, folder, `${link.store}.dump`, (file) => dump(context, link, pgDump, snapshot, file)),
       readAll(link, session, snapshot),
     ]);
     const after = await readPositions(session);
     const catalog = { ...seen.catalog, sequences: rangeLines(before, after) };
-    return {
-      store: link.store,
-      kind: 'postgres',
-      file,
-      bytes,
-      sha256: await sha256File(join(folder, file)),
-      contents: seen.contents,
-      catalog,
-    };
+    return { store: link.store, kind: 'postgres', ...stored, contents: seen.contents, catalog };
   });
 }
 
@@ -65,38 +54,7 @@ async function readAll(
   }
 }
 
-async function dump(
-  context: StepContext,
-  link: Link,
-  session: Session,
-  snapshot: string,
-  path: string,
-): Promise<number> {
-  const temporary = `${path}.part`;
-  const pgDump = await context.tools.postgres('pg_dump', await serverMajor(session));
-  try {
-    await rm(temporary, { force: true });
-    // pg_dump keeps the mode of a file that is there.
-    closeSync(openSync(temporary, 'wx', 0o600));
-    await runDump(context, link, pgDump, snapshot, temporary);
-    const handle = await open(temporary, 'r');
-    await handle.sync().finally(() => handle.close());
-    await rename(temporary, path);
-    await syncFolder(join(path, '..'));
-    return (await stat(path)).size;
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
-async function runDump(
-  context: StepContext,
-  link: Link,
-  pgDump: string,
-  snapshot: string,
-  file: string,
-): Promise<void> {
+async function dump(context: StepContext, link: Link, pgDump: string, snapshot: string, file: string): Promise<void> {
   const run = (compression: string) =>
     context.read({
       argv: [pgDump, ...dumpArguments(snapshot, file, compression)],

@@ -1,9 +1,10 @@
-import { readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, failureType, rootMessage } from '../../../errors.js';
-import { replaceFile, sha256File } from '../../../lib/files.js';
+import { replaceFile } from '../../../lib/files.js';
 import type { StepContext } from '../../context.js';
 import type { StoreBackup } from '../contract.js';
+import { withPlainFile } from '../stored-file.js';
 import { atDatabase, toolEnv } from './address.js';
 import { dayMs } from './backup.js';
 import { findDifferences, refuseDifferences } from './compare.js';
@@ -32,8 +33,18 @@ export async function makeRestored(
   folder: string,
   backup: StoreBackup,
 ): Promise<DatabaseShape> {
-  const path = join(folder, backup.file);
-  await refuseOtherFile(path, backup);
+  // Looks at the file first: nothing is made for one that is not whole.
+  return withPlainFile(context, folder, backup, (path) => restoreAll(context, link, session, name, path, backup));
+}
+
+async function restoreAll(
+  context: StepContext,
+  link: Link,
+  session: Session,
+  name: string,
+  path: string,
+  backup: StoreBackup,
+): Promise<DatabaseShape> {
   const shape = shapeFromLines(backup.catalog.database ?? []);
   await createEmpty(session, name, shape);
   // First, so that nobody reads the copy who may not read the live one.
@@ -53,16 +64,6 @@ export async function makeRestored(
     unlike.map((line) => `database: ${Object.keys(JSON.parse(line) as object).join()} is not carried over`),
   );
   return shape;
-}
-
-async function refuseOtherFile(path: string, backup: StoreBackup): Promise<void> {
-  const found = await stat(path).catch(() => undefined);
-  if (!found) throw fail('BackupUnusable', `backup file ${path} is not there: take another backup`);
-  if (found.size === backup.bytes && (await sha256File(path)) === backup.sha256) return;
-  throw fail(
-    'BackupUnusable',
-    `backup file ${path} is not the one that was written (${found.size} of ${backup.bytes} bytes, or another sha256): take another backup`,
-  );
 }
 
 /** A materialized view over a table under FORCE ROW LEVEL SECURITY cannot be filled once its policies stand: they come last. */

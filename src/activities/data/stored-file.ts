@@ -1,0 +1,117 @@
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fail } from '../../errors.js';
+import { sha256File, syncFolder } from '../../lib/files.js';
+import type { StepContext } from '../context.js';
+import { seal, sealOf, suffixOf, unseal, type Sealed } from './seal.js';
+
+/** One file of a backup, as it lies in the backup's folder. */
+export interface StoredFile {
+  /** Its name there. */
+  file: string;
+  bytes: number;
+  sha256: string;
+  /** Where it is encrypted: how, and what it must open into. */
+  sealed?: Sealed & { plain: { bytes: number; sha256: string } };
+}
+
+/**
+ * Keeps in `folder` what `write` writes into the file that it is handed (empty, mode 0600), encrypted where the definition says so. It stands
+ * under its name whole or not at all. Content to be encrypted lies plain in the run's folder meanwhile, never in the backup's.
+ */
+export async function storeFile(
+  context: StepContext,
+  folder: string,
+  name: string,
+  write: (path: string) => Promise<void>,
+): Promise<StoredFile> {
+  const sealed = sealOf(context.definition.backup);
+  const file = `${name}${suffixOf(sealed)}`;
+  const path = join(folder, file);
+  const temporary = `${path}.part`;
+  try {
+    await createEmpty(temporary);
+    const plain = sealed && (await writeSealed(context, sealed, name, temporary, write));
+    if (!sealed) await write(temporary);
+    await syncFile(temporary);
+    await rename(temporary, path);
+    await syncFolder(folder);
+    const { size } = await stat(path);
+    return {
+      file,
+      bytes: size,
+      sha256: await sha256File(path),
+      ...(sealed && plain ? { sealed: { ...sealed, plain } } : {}),
+    };
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function writeSealed(
+  context: StepContext,
+  sealed: Sealed,
+  name: string,
+  stored: string,
+  write: (path: string) => Promise<void>,
+): Promise<{ bytes: number; sha256: string }> {
+  return withScratch(context, name, async (plain) => {
+    await write(plain);
+    await seal(context, sealed, plain, stored);
+    return { bytes: (await stat(plain)).size, sha256: await sha256File(plain) };
+  });
+}
+
+/** Lends the content of a stored file as a plain file, to be read only. Throws BackupUnusable where it is not the one that was written. */
+export async function withPlainFile<T>(
+  context: StepContext,
+  folder: string,
+  stored: StoredFile,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
+  const path = join(folder, stored.file);
+  await refuseOther(path, stored);
+  const { sealed } = stored;
+  if (!sealed) return use(path);
+  return withScratch(context, stored.file.slice(0, -suffixOf(sealed).length), async (plain) => {
+    await unseal(context, sealed, path, plain);
+    if ((await stat(plain)).size !== sealed.plain.bytes || (await sha256File(plain)) !== sealed.plain.sha256)
+      throw fail('BackupUnusable', `${path} opens into another file than was sealed: take another backup`);
+    return use(plain);
+  });
+}
+
+async function refuseOther(path: string, { bytes, sha256 }: StoredFile): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found) throw fail('BackupUnusable', `backup file ${path} is not there: take another backup`);
+  if (found.size === bytes && (await sha256File(path)) === sha256) return;
+  throw fail(
+    'BackupUnusable',
+    `backup file ${path} is not the one that was written (${found.size} of ${bytes} bytes, or another sha256): take another backup`,
+  );
+}
+
+/** Plain content in the run's own folder, for as long as it is used; the next attempt removes what a killed one left. */
+async function withScratch<T>(context: StepContext, name: string, use: (path: string) => Promise<T>): Promise<T> {
+  const path = join(context.folder, 'plain', name);
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  try {
+    await createEmpty(path);
+    return await use(path);
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+/** pg_dump, openssl and age keep the mode of a file that is there. */
+async function createEmpty(path: string): Promise<void> {
+  await rm(path, { force: true });
+  closeSync(openSync(path, 'wx', 0o600));
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  await handle.sync().finally(() => handle.close());
+}
