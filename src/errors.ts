@@ -24,6 +24,7 @@ export const failures = {
   Unreachable: 'a server does not answer',
   NoRights: 'a role or a file does not permit what has to be done',
   NoRoom: 'there is not enough space',
+  ImageRefused: 'an image is gone, or is not the one that was recorded',
   Dirty: 'the checkout has changes that nobody expected',
   NotStopped: 'something still runs that should have ended',
   NotStarted: 'the new instance does not answer',

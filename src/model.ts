@@ -213,8 +213,20 @@ export interface FlowStep {
 /** What is deployed. `run` is the run that put it there; absent for a version that never ran here. */
 export interface Release {
   version: string;
+  /** The commit; without Git, forty hex digits that stand for the image ids. */
   sha: string;
   run?: string;
+  /** By compose service; one that is built is not known before `fetch`. */
+  images?: Images;
+}
+export type Images = Record<string, ReleaseImage>;
+export interface ReleaseImage {
+  /** `sha256:…`: the image itself, wherever it lies. */
+  id: string;
+  /** `name@sha256:…`, where a registry gave one. */
+  digest?: string;
+  /** `name:tag`: what people and scripts call it. It may be moved, so nothing is proven by it. */
+  tag: string;
 }
 
 /** What a saga hands to each of its activities: some hundred bytes; the rest is read from the run's folder. */

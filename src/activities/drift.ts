@@ -3,6 +3,7 @@ import type { StepContext } from './context.js';
 import { releases } from './releases.js';
 import { listed, sameSets } from './revisions.js';
 import { runtime } from './runtime/lookup.js';
+import { otherImages } from './source/images/running.js';
 
 /** Differences between what runs and the history's head, each naming both. Empty where they agree. */
 export async function findDrift(
@@ -16,6 +17,8 @@ export async function findDrift(
     found.push(
       `the checkout is at ${now.live?.sha.slice(0, 7) ?? 'nothing'}, the history says ${head.current.sha.slice(0, 7)} (${head.current.version})`,
     );
+  if (context.definition.source.images)
+    found.push(...(await otherImages(context, head.current)).map((line) => `${line}, which the history says`));
   if (!sameSets(now.before, head.revisions))
     found.push(`applied revisions are ${listed(now.before)}, the history says ${listed(head.revisions)}`);
   if (head.fingerprints.env_file !== undefined && head.fingerprints.env_file !== context.env.sha256)

@@ -6,6 +6,7 @@ import type { Call, Ending, HistoryEntry, Outcome, Recorded, Release, Revisions 
 import { backupFolder, readManifest } from './records.js';
 import { entryOf, releases } from './releases.js';
 import { writeReport } from './report.js';
+import { imagesOf } from './source/images/record.js';
 import { appliedRevisions } from './revisions.js';
 import { claimant, type Step } from './step.js';
 import type { Host } from './host.js';
@@ -14,7 +15,7 @@ import type { Host } from './host.js';
 export async function record(host: Host, call: Call, context: Step, ending: Ending): Promise<Recorded> {
   const { run } = context;
   const { entries } = await releases(context.home);
-  const serves = whatServes(call, ending.outcome);
+  const serves = await withImages(context, whatServes(call, ending.outcome));
   await appendEvidence(context.folder, { id: 'end', kind: 'end', data: { ...ending, current: serves } });
   const before = entryOf(entries, serves);
   const manifest = await readManifest(backupFolder(context, run.id));
@@ -43,6 +44,12 @@ export async function record(host: Host, call: Call, context: Step, ending: Endi
 /** Where people have to look anyway, an unreachable database must not keep the run from ending. */
 async function revisionsAfter(context: Step, outcome: Outcome): Promise<Revisions> {
   return outcome === 'stopped' ? appliedRevisions(context).catch(() => ({})) : appliedRevisions(context);
+}
+
+/** What was built is recorded with the release, by id. */
+async function withImages(context: Step, release: Release | null): Promise<Release | null> {
+  if (!release || !context.definition.source.images) return release;
+  return { ...release, images: await imagesOf(context, release) };
 }
 
 function whatServes({ run }: Call, outcome: Outcome): Release | null {

@@ -6,6 +6,8 @@ import { noteStopped, readReplacement, reversed, wasStopped, writeCounters, writ
 import { reopenStores } from './reopen.js';
 import { appliedRevisions, knownRevisions, missing, isEmpty, listed } from './revisions.js';
 import { runtime } from './runtime/lookup.js';
+import { otherImages } from './source/images/running.js';
+import { pointTags } from './source/images/tags.js';
 import { source } from './source/lookup.js';
 import type { Step } from './step.js';
 
@@ -98,7 +100,17 @@ export async function start(context: Step, release: Release | null): Promise<Ste
       'DataRefused',
       `the database lacks ${listed(lacking)}, which ${release.version} needs: it is not started on it`,
     );
-  return runtime(context.definition).start(context);
+  return startAs(context, release);
+}
+
+/** Scripts start by tag and compose by id: the tags name the release's images before, and the containers run them afterwards. */
+async function startAs(context: Step, release: Release): Promise<StepResult> {
+  if (!context.definition.source.images) return runtime(context.definition).start(context);
+  await pointTags(context, release);
+  const started = await runtime(context.definition).start(context);
+  const others = await otherImages(context, release);
+  if (others.length > 0) throw fail('NotStarted', `${release.version} was started, but ${others.join('; ')}`);
+  return started;
 }
 
 export async function open(context: Step): Promise<StepResult> {

@@ -17,7 +17,7 @@ export interface Reading {
  * Asks a host, by a short workflow that holds nothing. Throws what the host threw, and Unreachable where no worker answered in time.
  */
 export async function read<T>(
-  temporal: Temporal,
+  temporal: Pick<Temporal, 'client'>,
   type: string,
   { environment, args = [], withinMs = 65_000 }: Reading,
 ): Promise<T> {

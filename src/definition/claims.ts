@@ -54,7 +54,7 @@ export function conflicts(own: Claim[], others: Claim[]): string[] {
 }
 
 /** The name that compose gives a project: the folder's, in small letters. */
-function projectOf(directory: string): string {
+export function projectOf(directory: string): string {
   return basename(directory)
     .toLowerCase()
     .replaceAll(/[^a-z0-9_-]/g, '')

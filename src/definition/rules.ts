@@ -11,6 +11,7 @@ export function breaches(tree: MapTree, environments: string[]): string[] {
     ...references(tree, ['rehearsal', 'checks'], ['verify']),
     ...references(tree, ['secrets', 'checks'], ['verify', 'preflight']),
     ...promotion(tree, environments),
+    ...builds(tree),
     ...databases(tree),
     ...placesInside(tree),
     ...expressions(tree),
@@ -112,6 +113,15 @@ function promotion(tree: MapTree, environments: string[]): string[] {
   const errors = unknownNames([from], environments, 'an environment of this system');
   if (!find(tree, ['source', 'images'])) errors.push(told(from.key, 'source.images to promote', 'none'));
   return errors;
+}
+
+/** What is built is the code of a version. */
+function builds(tree: MapTree): string[] {
+  if (find(tree, ['source', 'git'])) return [];
+  return below(find(tree, ['source', 'images'])).flatMap((image) => {
+    const build = find(image, ['build']);
+    return build ? [told(build.key, 'source.git beside it, whose commit is built', 'none')] : [];
+  });
 }
 
 function databases(tree: MapTree): string[] {

@@ -6,14 +6,12 @@ type Part = [name: string, position: string];
 /** What this build can run. All else that a definition names is listed by `unbuilt`. */
 const built = {
   runtime: ['processes'],
-  source: ['git'],
+  source: ['git', 'images'],
   migrations: ['sequelize'],
   databases: ['postgres'],
 };
 /** Sections and options that wait for their build, by path. */
 const later = [
-  'promote_from',
-  'source.image_tag',
   'files.keep',
   'files.protect',
   'backup.schedule',

@@ -324,6 +324,12 @@ const mistakes: [title: string, from: string, to: string, errors: string[]][] = 
     ],
   ],
   [
+    'an image that is built of no commit',
+    '  git: { version_file: VERSION }',
+    '  images: { app: { name: shop, build: . } }',
+    ['systems/shop.yaml:9:32 source.images.app.build: expected source.git beside it, whose commit is built, got none'],
+  ],
+  [
     'migrations without a database',
     'database:\n  postgres: { url: $DATABASE_URL }\n',
     '',

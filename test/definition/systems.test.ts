@@ -99,8 +99,6 @@ describe('unbuilt', () => {
         expect.stringMatching(/^runtime compose \(systems\/smart-accounting\.yaml:\d+\)$/),
         expect.stringMatching(/^database postgres in db \(/),
         expect.stringMatching(/^migrations sequelize in backend \(/),
-        expect.stringMatching(/^source images \(/),
-        expect.stringMatching(/^promote_from \(/),
       ]),
     );
   });

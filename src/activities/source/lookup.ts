@@ -2,14 +2,12 @@ import { fail } from '../../errors.js';
 import type { Definition } from '../../model.js';
 import type { Source } from './contract.js';
 import { git } from './git.js';
+import { images } from './images/images.js';
 
-/** Where the environment's versions come from. Throws NotBuilt for a kind that this build does not have. */
+/** Where the environment's versions come from. Throws BadDefinition where it says nothing of that. */
 export function source(definition: Definition): Source {
-  const { images } = definition.source;
-  if (definition.source.git && !images) return git;
-  const where = definition.positions[images ? 'source.images' : 'source'] ?? definition.environment;
-  throw fail(
-    'NotBuilt',
-    `${where}: source ${images ? 'images' : 'without git'} is not built into this Slipway; git is`,
-  );
+  if (definition.source.images) return images;
+  if (definition.source.git) return git;
+  const where = definition.positions.source ?? definition.environment;
+  throw fail('BadDefinition', `${where}: versions come from nowhere: name source.git, source.images or both`);
 }

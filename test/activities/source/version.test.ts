@@ -157,11 +157,8 @@ it('lists the files of a folder of a version that is not checked out', async () 
   expect(await list(repository.one, 'nowhere')).toEqual([]);
 });
 
-it('refuses a source that is not built, naming it', () => {
+it('refuses a definition whose versions come from nowhere', () => {
   repository = makeRepository();
-  const images = definitionOf('/srv', {
-    source: { git: {}, images: { web: { name: 'shop/web' } } },
-    positions: { 'source.images': 'systems/shop.yaml:9' },
-  });
-  expect(() => source(images)).toThrow(/systems\/shop.yaml:9: source images is not built/);
+  const nowhere = definitionOf(repository.live, { source: {}, positions: { source: 'systems/shop.yaml:9' } });
+  expect(() => source(nowhere)).toThrow('systems/shop.yaml:9: versions come from nowhere');
 });
