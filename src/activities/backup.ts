@@ -1,17 +1,30 @@
 import { mkdir, rm } from 'node:fs/promises';
 import type { StepResult } from '../model.js';
 import { stores } from './data/lookup.js';
-import type { StoreBackup } from './data/contract.js';
-import { backupFolder, readManifest, writeManifest } from './records.js';
+import type { BackupManifest, StoreBackup } from './data/contract.js';
+import { copyBackup } from './keeping/copy.js';
+import { writeHowToOpen } from './keeping/how-to-open.js';
+import { backupFolder, copyOf, readManifest } from './keeping/places.js';
+import { writeManifest } from './records.js';
 import { appliedRevisions } from './revisions.js';
 import type { Step } from './step.js';
 
-/** A backup of every store, proven by a restore. A proven one of this run is kept; anything less begins again. */
+/** A backup of every store, proven by a restore, and copied. A proven one of this run is kept; anything less begins again. */
 export async function backup(context: Step): Promise<StepResult> {
   const folder = backupFolder(context, context.run.id);
-  const had = await readManifest(folder);
-  if (had?.proven) return { note: `${folder} (proven before)`, data: { folder } };
-  await rm(folder, { recursive: true, force: true });
+  const had = await readManifest(folder).catch(() => undefined);
+  const manifest = had?.proven ? had : await prove(context, folder, await take(context, folder));
+  const copy = await copyBackup(context, folder, manifest);
+  const bytes = manifest.stores.reduce((sum, one) => sum + one.bytes, 0);
+  const proof = had?.proven ? 'proven before' : `proven by a restore in ${seconds(manifest.proven?.tookMs)}`;
+  return {
+    note: `${(bytes / 1e6).toFixed(1)} MB, ${proof}${copy ? `, copied to ${copy}` : ''}`,
+    data: { folder, bytes, ...(copy ? { copy } : {}) },
+  };
+}
+
+async function take(context: Step, folder: string): Promise<BackupManifest> {
+  for (const place of [folder, copyOf(context, folder)]) if (place) await rm(place, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const revisions = await appliedRevisions(context);
   const backups: StoreBackup[] = [];
@@ -28,17 +41,23 @@ export async function backup(context: Step): Promise<StepResult> {
     revisions,
     stores: backups,
   };
+  await writeHowToOpen(folder, manifest);
   await writeManifest(folder, manifest);
+  return manifest;
+}
+
+async function prove(context: Step, folder: string, manifest: BackupManifest): Promise<BackupManifest> {
   const began = Date.now();
-  for (const [index, store] of stores(context.definition).entries()) {
+  for (const store of stores(context.definition)) {
     context.progress(`proving ${store.name} by a restore`);
-    const stored = backups[index];
+    const stored = manifest.stores.find((one) => one.store === store.name);
     if (stored) await store.prove(context, folder, stored);
   }
-  await writeManifest(folder, { ...manifest, proven: { at: new Date().toISOString(), tookMs: Date.now() - began } });
-  const bytes = backups.reduce((sum, one) => sum + one.bytes, 0);
-  return {
-    note: `${(bytes / 1e6).toFixed(1)} MB, proven by a restore in ${((Date.now() - began) / 1000).toFixed(1)} s`,
-    data: { folder, bytes },
-  };
+  const proven = { ...manifest, proven: { at: new Date().toISOString(), tookMs: Date.now() - began } };
+  await writeManifest(folder, proven);
+  return proven;
+}
+
+function seconds(ms = 0): string {
+  return `${(ms / 1000).toFixed(1)} s`;
 }

@@ -9,7 +9,8 @@ import { stores } from './data/lookup.js';
 import { makeRunPlan } from './make-run-plan.js';
 import { migrationTool } from './migrations/lookup.js';
 import { readPinned } from './pinned.js';
-import { backupFolder, readManifest } from './records.js';
+import { checkKeeping } from './keeping/preflight.js';
+import { findManifest } from './keeping/places.js';
 import { appliedRevisions } from './revisions.js';
 import { runtime } from './runtime/lookup.js';
 import { source } from './source/lookup.js';
@@ -69,7 +70,8 @@ async function uncalled(context: Step): Promise<CheckResult[]> {
 /** Dump, scratch, standby and replaced copy all need room at once. */
 async function room(context: Step): Promise<CheckResult[]> {
   const sizes = await Promise.all(stores(context.definition).map((store) => store.size(context)));
-  const needed = sizes.reduce((sum, size) => sum + size, 0) + 50e6;
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const needed = bytes + 50e6;
   const { bavail, bsize } = await statfs(context.home);
   const free = bavail * bsize;
   return [
@@ -79,6 +81,7 @@ async function room(context: Step): Promise<CheckResult[]> {
       `${(needed / 1e6).toFixed(0)} MB free in ${context.home}`,
       `${(free / 1e6).toFixed(0)} MB free`,
     ),
+    ...(await checkKeeping(context, bytes)),
   ];
 }
 
@@ -96,9 +99,8 @@ async function samePlan(context: Step): Promise<CheckResult[]> {
 }
 
 async function oldBackup(context: Step): Promise<CheckResult[]> {
-  const manifest = context.run.previous?.run
-    ? await readManifest(backupFolder(context, context.run.previous.run))
-    : undefined;
+  const { previous } = context.run;
+  const manifest = previous?.run ? await findManifest(context, previous.run) : undefined;
   return [
     {
       ...unasked(

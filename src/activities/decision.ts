@@ -5,15 +5,8 @@ import type { StandbyRecord, Store } from './data/contract.js';
 import { stores } from './data/lookup.js';
 import { migrationTool } from './migrations/lookup.js';
 import { backup } from './backup.js';
-import {
-  backupFolder,
-  begun,
-  readCounters,
-  readManifest,
-  readReplacement,
-  readStandby,
-  writeReplacement,
-} from './records.js';
+import { backupFolder, findManifest } from './keeping/places.js';
+import { begun, readCounters, readReplacement, readStandby, writeReplacement } from './records.js';
 import { entryOf, releases } from './releases.js';
 import { reopenStores } from './reopen.js';
 import { appliedRevisions, knownRevisions, listed, missing, isEmpty, sameSets } from './revisions.js';
@@ -149,7 +142,7 @@ async function findPoint(context: Step): Promise<Point> {
     throw fail('BackupUnusable', `no run left ${run.version.version} behind: there is no data of it to go back to`);
   const folder = context.folderOf(left.run);
   const standby = (await readStandby(folder)) ?? [];
-  const manifest = await readManifest(backupFolder(context, left.run));
+  const manifest = await findManifest(context, left.run);
   const revisions = manifest?.revisions ?? entryOf(entries, run.version)?.revisions ?? {};
   return { run: left.run, folder, revisions, standby, takenAt: standby[0]?.takenAt ?? manifest?.takenAt ?? null };
 }
@@ -173,7 +166,7 @@ async function prepare(context: Step, point: Point, choice: Choice): Promise<Sta
 
 async function restored(context: Step, store: Store, point: Point): Promise<StandbyRecord> {
   const folder = backupFolder(context, point.run);
-  const manifest = await readManifest(folder);
+  const manifest = await findManifest(context, point.run);
   const stored = manifest?.stores.find((one) => one.store === store.name);
   if (!stored || !manifest?.proven)
     throw fail('BackupUnusable', `neither a copy nor a proven backup of ${store.name} from run ${point.run} is left`);

@@ -3,6 +3,7 @@ import { hashOf } from '../lib/files.js';
 import type { Change, Definition, Plan, Revisions, Run } from '../model.js';
 import type { StepContext } from './context.js';
 import { stores } from './data/lookup.js';
+import { sealCommand, sealOf, suffixOf } from './data/seal.js';
 import { isEmpty, knownRevisions, missing } from './revisions.js';
 import { migrationTool } from './migrations/lookup.js';
 import { runtime } from './runtime/lookup.js';
@@ -81,10 +82,19 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
       close: runs.close,
       upgrade,
       rehearse: upgrade.map((line) => `on the restored copy: ${line}`),
-      backup: data.flatMap((one) => one.backup),
-      prove: data.flatMap((one) => one.prove),
+      backup: [...data.flatMap((one) => one.backup), ...sealing(definition)],
+      prove: [...data.flatMap((one) => one.prove), ...copying(definition)],
       standby: data.flatMap((one) => one.standby),
       swapIn: data.flatMap((one) => one.swapIn),
     },
   });
+}
+
+function sealing({ backup }: Definition): string[] {
+  const sealed = sealOf(backup);
+  return sealed ? [sealCommand(sealed, sealed.by, '…', `…${suffixOf(sealed)}`).join(' ')] : [];
+}
+
+function copying({ backup: { copy_to } }: Definition): string[] {
+  return copy_to === undefined ? [] : [`cp … ${copy_to}, and compare the sha256 of what lies there`];
 }

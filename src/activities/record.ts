@@ -3,7 +3,7 @@ import { hashOf } from '../lib/files.js';
 import { appendHistory } from '../lib/history.js';
 import { close, readJournal } from '../lib/journal.js';
 import type { Call, Ending, HistoryEntry, Outcome, Recorded, Release, Revisions } from '../model.js';
-import { backupFolder, readManifest } from './records.js';
+import { findManifest } from './keeping/places.js';
 import { entryOf, releases } from './releases.js';
 import { writeReport } from './report.js';
 import { imagesOf } from './source/images/record.js';
@@ -18,7 +18,7 @@ export async function record(host: Host, call: Call, context: Step, ending: Endi
   const serves = await withImages(context, whatServes(call, ending.outcome));
   await appendEvidence(context.folder, { id: 'end', kind: 'end', data: { ...ending, current: serves } });
   const before = entryOf(entries, serves);
-  const manifest = await readManifest(backupFolder(context, run.id));
+  const manifest = await findManifest(context, run.id);
   const entry: HistoryEntry = {
     run: run.id,
     kind: run.kind,

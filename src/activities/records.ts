@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { readJson, writeAtomic } from '../lib/files.js';
 import type { StepName } from '../model.js';
 import type { BackupManifest, StandbyRecord } from './data/contract.js';
-import type { StepContext } from './context.js';
 
 /** What a run leaves in its folder for its own later steps, and for the runs after it. */
 
@@ -38,15 +37,8 @@ export function reversed(record: StandbyRecord): StandbyRecord {
   };
 }
 
-export const readManifest = (folder: string) => readJson<BackupManifest>(join(folder, 'manifest.json'));
 export const writeManifest = (folder: string, manifest: BackupManifest) =>
   writeAtomic(join(folder, 'manifest.json'), JSON.stringify(manifest, null, 2));
-
-/** Where backups of an environment lie, one folder a run. */
-export function backupFolder(context: StepContext, run: string): string {
-  const { directory } = context.definition.backup;
-  return join(directory === undefined ? join(context.home, 'backups') : context.env.value(directory), run);
-}
 
 /** Whether a step's command was begun in this run: its folder is made before it acts. */
 export function begun(context: { folder: string }, step: StepName): boolean {

@@ -2,7 +2,7 @@ import { fail } from '../errors.js';
 import type { StepResult } from '../model.js';
 import { stores } from './data/lookup.js';
 import { migrationTool } from './migrations/lookup.js';
-import { backupFolder, readManifest } from './records.js';
+import { backupFolder, findManifest } from './keeping/places.js';
 import { knownRevisions } from './revisions.js';
 import type { Step } from './step.js';
 
@@ -12,7 +12,7 @@ export async function rehearse(context: Step): Promise<StepResult> {
   const tool = migrationTool(definition);
   if (!tool) return { note: 'there is no migration tool' };
   const folder = backupFolder(context, run.id);
-  const manifest = await readManifest(folder);
+  const manifest = await findManifest(context, run.id);
   const name = tool.database(definition);
   const store = stores(definition).find((one) => one.name === name);
   const backup = manifest?.stores.find((one) => one.store === name);

@@ -10,6 +10,7 @@ import { readJournal } from '../lib/journal.js';
 import type { AdoptInput, DeployInput, Kind, Outline, Plan, Release, Resolved, RollbackStart, Run } from '../model.js';
 import { findDrift } from './drift.js';
 import { home, runFolder, type Host } from './host.js';
+import { latestBackup, type Backup } from './keeping/latest.js';
 import { makeBarePlan, makeRunPlan } from './make-run-plan.js';
 import { pinnedPath, type Pinned } from './pinned.js';
 import { releases } from './releases.js';
@@ -45,7 +46,8 @@ export async function resolve(host: Host, { kind, input }: { kind: Kind; input: 
   if (strangers)
     throw fail('NoGo', `a gate wants four eyes, and ${by}, who started this run, is nobody of people.yaml`);
   await pin(host, run, pinned, by, input.reason);
-  return { run, by, outline: outline(plan, pinned) };
+  const outlined = outline(plan, pinned);
+  return { run, by, outline: { ...outlined, go: [...outlined.go, `latest backup: ${made.backup}`] } };
 }
 
 /** Everything that a plan shows, made without changing anything. */
@@ -71,6 +73,7 @@ export async function lookAhead(host: Host, environment: string, kind: Kind, inp
       plan,
       run,
       drift: [],
+      backup: 'unknown',
       pinned: { definition, plan, before: {}, live: null, people: roles } satisfies Pinned,
     };
   }
@@ -85,7 +88,7 @@ export async function lookAhead(host: Host, environment: string, kind: Kind, inp
     Object.assign(run, { change: plan.change, plan: plan.hash, skipped: skips(plan) });
     const drift = await findDrift(here, { live, before });
     const pinned: Pinned = { definition, plan, before, live, people: roles };
-    return { plan, pinned, run, drift };
+    return { plan, pinned, run, drift, backup: describeBackup(await latestBackup(here)) };
   });
 }
 
@@ -192,6 +195,12 @@ export function outline(plan: Plan, { definition, people }: Pick<Pinned, 'defini
 
 export function skips(plan: Plan): Run['skipped'] {
   return Object.fromEntries(plan.steps.flatMap((step) => (step.skip === undefined ? [] : [[step.name, step.skip]])));
+}
+
+function describeBackup(backup: Backup | undefined): string {
+  if (!backup) return 'none';
+  const proof = backup.proven === null ? 'never proven' : 'proven';
+  return [`of ${backup.takenAt}, ${proof}`, ...backup.copies.map((copy) => `copied to ${copy}`)].join(', ');
 }
 
 /** The same for every attempt of one `resolve`. */

@@ -15,7 +15,6 @@ const later = [
   'files.keep',
   'files.protect',
   'backup.schedule',
-  'backup.copy_to',
   'window.announce',
   'effects',
   'notes',

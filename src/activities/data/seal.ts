@@ -22,8 +22,8 @@ export function suffixOf(sealed: Sealed | undefined): string {
 /** Writes `stored` from `plain` with the very program that opens it by hand. Throws ToolMissing, Usage. */
 export async function seal(context: StepContext, sealed: Sealed, plain: string, stored: string): Promise<void> {
   const program = await context.tools.find(sealed.by);
-  if (sealed.by === 'openssl') refuseEmpty(context, sealed.passphrase);
-  await context.read({ argv: sealCommand(sealed, program, plain, stored), deadlineMs: dayMs });
+  const argv = sealCommand(sealed, program, plain, stored);
+  await context.read({ argv, deadlineMs: dayMs, ...(sealed.by === 'openssl' ? secretOf(context, sealed) : {}) });
 }
 
 /** The way back. Throws BackupUnusable where the secret does not open it, or it is damaged. */
@@ -59,7 +59,10 @@ function unsealRequest(
   plain: string,
 ): CommandRequest {
   if (sealed.by === 'openssl')
-    return { argv: [program, 'enc', '-d', ...openssl(sealed), '-in', stored, '-out', plain] };
+    return {
+      argv: [program, 'enc', '-d', ...openssl(sealed), '-in', stored, '-out', plain],
+      ...secretOf(context, sealed),
+    };
   const identity = context.env.value(context.definition.backup.encrypt?.identity ?? '');
   const argv = (from: string) => [program, '--decrypt', '--identity', from, '--output', plain, stored];
   return identity.startsWith('/') ? { argv: argv(identity) } : { argv: argv('-'), input: `${identity}\n` };
@@ -69,7 +72,12 @@ function openssl({ passphrase, iterations: rounds }: Extract<Sealed, { by: 'open
   return ['-aes-256-cbc', '-pbkdf2', '-iter', String(rounds), '-pass', `env:${passphrase}`];
 }
 
-/** openssl seals with an empty passphrase without a word. */
-function refuseEmpty({ env }: StepContext, name: string): void {
-  if (env.value(`$${name}`) === '') throw fail('Usage', `${name} is empty in ${env.path}: backups need a passphrase`);
+/** By the environment: never in an argument. openssl would seal with an empty passphrase without a word. */
+function secretOf(
+  { env }: StepContext,
+  { passphrase }: Extract<Sealed, { by: 'openssl' }>,
+): Pick<CommandRequest, 'env'> {
+  const value = env.value(`$${passphrase}`);
+  if (value === '') throw fail('Usage', `${passphrase} is empty in ${env.path}: backups need a passphrase`);
+  return { env: { [passphrase]: value } };
 }

@@ -1,9 +1,10 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail } from '../../errors.js';
 import { sha256File, syncFolder } from '../../lib/files.js';
 import type { StepContext } from '../context.js';
+import { copyOf } from '../keeping/places.js';
 import { seal, sealOf, suffixOf, unseal, type Sealed } from './seal.js';
 
 /** One file of a backup, as it lies in the backup's folder. */
@@ -64,15 +65,14 @@ async function writeSealed(
   });
 }
 
-/** Lends the content of a stored file as a plain file, to be read only. Throws BackupUnusable where it is not the one that was written. */
+/** Lends the content of a stored file, or of its copy, as a plain file, to be read only. Throws BackupUnusable where it is not the one that was written. */
 export async function withPlainFile<T>(
   context: StepContext,
   folder: string,
   stored: StoredFile,
   use: (path: string) => Promise<T>,
 ): Promise<T> {
-  const path = join(folder, stored.file);
-  await refuseOther(path, stored);
+  const path = await findWhole(context, folder, stored);
   const { sealed } = stored;
   if (!sealed) return use(path);
   return withScratch(context, stored.file.slice(0, -suffixOf(sealed).length), async (plain) => {
@@ -81,6 +81,21 @@ export async function withPlainFile<T>(
       throw fail('BackupUnusable', `${path} opens into another file than was sealed: take another backup`);
     return use(plain);
   });
+}
+
+/** The copy in the second place serves where the first place lost the file. */
+async function findWhole(context: StepContext, folder: string, stored: StoredFile): Promise<string> {
+  const path = join(folder, stored.file);
+  const copy = copyOf(context, folder);
+  try {
+    await refuseOther(path, stored);
+    return path;
+  } catch (error) {
+    if (!copy || !existsSync(join(copy, stored.file))) throw error;
+    await refuseOther(join(copy, stored.file), stored);
+    context.progress(`${path} is not whole: its copy in ${copy} serves`);
+    return join(copy, stored.file);
+  }
 }
 
 async function refuseOther(path: string, { bytes, sha256 }: StoredFile): Promise<void> {

@@ -1,0 +1,81 @@
+import { constants } from 'node:fs';
+import { chmod, copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail, rootMessage } from '../../errors.js';
+import { hashOf, sha256File, syncFolder, writeAtomic } from '../../lib/files.js';
+import type { StepContext } from '../context.js';
+import type { BackupManifest, StoreBackup } from '../data/contract.js';
+import { howToOpenFile } from './how-to-open.js';
+import { copyOf, readManifest, secondRoot } from './places.js';
+
+/**
+ * Copies a backup to the second place, and reads it there again. The manifest comes last: a folder without one is no copy. Returns the folder,
+ * undefined where the definition names no second place. Throws NoRights, NoRoom, BackupUnusable.
+ */
+export async function copyBackup(
+  context: StepContext,
+  folder: string,
+  manifest: BackupManifest,
+): Promise<string | undefined> {
+  const to = copyOf(context, folder);
+  if (to === undefined) return undefined;
+  const there = await readManifest(to).catch(() => undefined);
+  if (there && hashOf(there) === hashOf(manifest) && (await isWhole(to, manifest))) return to;
+  try {
+    await refuseMissing(context);
+    await mkdir(to, { recursive: true, mode: 0o700 });
+    await rm(join(to, 'manifest.json'), { force: true });
+    for (const store of manifest.stores) {
+      context.progress(`copying ${store.file} to ${to}`);
+      await copyWhole(folder, to, store);
+    }
+    await copyFile(join(folder, howToOpenFile), join(to, howToOpenFile));
+    await writeAtomic(join(to, 'manifest.json'), JSON.stringify(manifest, null, 2));
+  } catch (error) {
+    throw explained(error, to);
+  }
+  return to;
+}
+
+/** Whether all files that the manifest names lie there, in their sizes. */
+export async function isWhole(folder: string, manifest: BackupManifest): Promise<boolean> {
+  const sizes = await Promise.all(
+    manifest.stores.map(
+      async ({ file, bytes }) => (await stat(join(folder, file)).catch(() => undefined))?.size === bytes,
+    ),
+  );
+  return sizes.every(Boolean);
+}
+
+/** A folder that is not there is most likely a disk that is not mounted: writing into it would fill another one. */
+export async function refuseMissing(context: StepContext): Promise<void> {
+  const root = secondRoot(context);
+  if (root === undefined) return;
+  if ((await stat(root).catch(() => undefined))?.isDirectory()) return;
+  throw fail('NoRights', `backup.copy_to ${root} is not there: mount it, or make the folder`);
+}
+
+async function copyWhole(from: string, to: string, { file, sha256 }: StoreBackup): Promise<void> {
+  const [path, temporary] = [join(to, file), join(to, `${file}.part`)];
+  await rm(temporary, { force: true });
+  await copyFile(join(from, file), temporary, constants.COPYFILE_EXCL);
+  await chmod(temporary, 0o600);
+  const handle = await open(temporary, 'r+');
+  await handle.sync().finally(() => handle.close());
+  if ((await sha256File(temporary)) !== sha256)
+    throw fail(
+      'BackupUnusable',
+      `${temporary} is not what was copied (another sha256): look at that disk, then try again`,
+    );
+  await rename(temporary, path);
+  await syncFolder(to);
+}
+
+function explained(error: unknown, to: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return fail('NoRoom', `there is no room for the copy in ${to}: make some, then try again`);
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return fail('NoRights', `${to} cannot be written (${code}): give the worker's user the right`);
+  return code === undefined ? error : fail('NoRights', `the copy to ${to} failed: ${rootMessage(error)}`);
+}

@@ -1,0 +1,65 @@
+import { basename, join, resolve } from 'node:path';
+import { fail } from '../../errors.js';
+import type { EnvFile } from '../../lib/env-file.js';
+import { readJson } from '../../lib/files.js';
+import type { Definition } from '../../model.js';
+import type { BackupManifest } from '../data/contract.js';
+
+/** What decides where an environment's backups lie. */
+export interface Keeper {
+  /** Folder of all the environment's records. */
+  home: string;
+  definition: Definition;
+  env: EnvFile;
+}
+
+/** Where the backups of an environment lie, a folder for each run. */
+export function firstPlace(keeper: Keeper): string {
+  const { directory } = keeper.definition.backup;
+  return directory === undefined
+    ? join(keeper.home, 'backups')
+    : join(absolute(keeper, directory), keeper.definition.environment);
+}
+
+/** Where each is copied to; undefined where the definition names no second place. */
+export function secondPlace(keeper: Keeper): string | undefined {
+  const root = secondRoot(keeper);
+  return root && join(root, keeper.definition.environment);
+}
+
+/** The folder that `backup.copy_to` names: it has to be there, since one that is made may be an empty mount point. */
+export function secondRoot(keeper: Keeper): string | undefined {
+  const { copy_to } = keeper.definition.backup;
+  return copy_to === undefined ? undefined : absolute(keeper, copy_to);
+}
+
+export const backupFolder = (keeper: Keeper, run: string) => join(firstPlace(keeper), run);
+
+/** Where the copy of that backup lies, or would lie. */
+export function copyOf(keeper: Keeper, folder: string): string | undefined {
+  const place = secondPlace(keeper);
+  return place && join(place, basename(folder));
+}
+
+/** undefined where there is none. Throws BackupUnusable where it cannot be read as one. */
+export async function readManifest(folder: string): Promise<BackupManifest | undefined> {
+  const path = join(folder, 'manifest.json');
+  const manifest = await readJson<BackupManifest>(path).catch(() => null);
+  if (manifest === undefined || Array.isArray(manifest?.stores)) return manifest ?? undefined;
+  throw fail('BackupUnusable', `${path} is no manifest any more: take another backup`);
+}
+
+/** The manifest of a run's backup, from its copy where the first place lost it. */
+export async function findManifest(keeper: Keeper, run: string): Promise<BackupManifest | undefined> {
+  const folder = backupFolder(keeper, run);
+  const copy = copyOf(keeper, folder);
+  const first = await readManifest(folder).catch((error: Error) => error);
+  if (first && !(first instanceof Error)) return first;
+  const second = copy === undefined ? undefined : await readManifest(copy).catch(() => undefined);
+  if (!second && first) throw first;
+  return second;
+}
+
+function absolute({ definition, env }: Keeper, path: string): string {
+  return resolve(definition.directory, env.value(path));
+}
