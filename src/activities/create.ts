@@ -4,6 +4,7 @@ import { backup } from './backup.js';
 import { check, watch } from './check.js';
 import { choose, putBack } from './decision.js';
 import type { Host } from './host.js';
+import { protecting } from './protect.js';
 import * as reads from './reads.js';
 import { record } from './record.js';
 import { rehearse } from './rehearse.js';
@@ -26,14 +27,14 @@ export function createActivities(host: Host): Activities {
     rehearse: (call) => looks(call, rehearse),
     stop: (call) => changes(call, steps.stop),
     standby: (call) => changes(call, steps.standby),
-    switch: (call, release) => changes(call, (step) => steps.switchCode(step, release)),
+    switch: (call, release) => changes(call, (step) => protecting(step, () => steps.switchCode(step, release))),
     migrate: (call) => changes(call, steps.migrate),
     start: (call, release) => changes(call, (step) => steps.start(step, release)),
     open: (call) => changes(call, steps.open),
     close: (call) => changes(call, steps.close),
     choose: (call) => looks(call, choose),
-    putBack: (call, choice) => changes(call, (step) => putBack(step, choice)),
-    swapIn: (call) => changes(call, steps.swapIn),
+    putBack: (call, choice) => changes(call, (step) => protecting(step, () => putBack(step, choice))),
+    swapIn: (call) => changes(call, (step) => protecting(step, () => steps.swapIn(step))),
     watch: (call) => looks(call, watch),
     record: (call, ending) =>
       inStep(host, call, { changes: false, ends: true }, (step) => record(host, call, step, ending)),

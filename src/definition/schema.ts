@@ -75,8 +75,15 @@ export const sections = {
       version_file: filled().describe('File that must name the version at its tag').optional(),
       changelog: filled().describe('File that must have an entry for the version').optional(),
       expected_changes: list(filled()).describe('Tracked paths that may differ in the live checkout').optional(),
-      signed: z.boolean().describe('The tag must carry a good signature').optional(),
-      install: list(argv()).describe('Commands that make a checkout runnable, run beside the live one').optional(),
+      signed: z
+        .boolean()
+        .describe('The tag must carry a good signature of somebody whom Git trusts on the host')
+        .optional(),
+      install: list(argv())
+        .describe(
+          'Commands that make a checkout runnable, run beside the live one; at `switch` again where `installs` is missing',
+        )
+        .optional(),
       installs: list(filled()).describe('What `install` makes: moved into the live checkout at `switch`').optional(),
     })
       .describe('Code from Git tags')

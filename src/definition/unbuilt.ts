@@ -13,7 +13,6 @@ const built = {
 /** Sections and options that wait for their build, by path. */
 const later = [
   'files.keep',
-  'files.protect',
   'backup.schedule',
   'window.announce',
   'effects',

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { rootMessage } from '../../errors.js';
 import type { CheckResult, Release } from '../../model.js';
 import { unasked, type StepContext } from '../context.js';
-import { changedFiles, filesInTheWay, nameFiles } from './changes.js';
+import { changedFiles, differingFiles, filesInTheWay, nameFiles } from './changes.js';
 import { commitOf, gitOutput, gitRecords, isCheckout } from './git-command.js';
+import { checkSignature } from './signature.js';
 
 /** @see Source.preflight */
 export async function checkSource(context: StepContext, release: Release): Promise<CheckResult[]> {
@@ -35,6 +36,8 @@ export async function checkSource(context: StepContext, release: Release): Promi
   if (source.git?.version_file) results.push(await checkVersionFile(context, release, source.git.version_file, where));
   if (source.git?.changelog) results.push(await checkChangelog(context, release, source.git.changelog, where));
   if (source.git?.signed) results.push(await checkSignature(context, release, where));
+  if (context.definition.files?.protect)
+    results.push(await checkProtected(context, release, context.definition.positions['files.protect'] ?? where));
   results.push(await checkRoom(context, release, where));
   return results;
 }
@@ -85,11 +88,13 @@ async function checkChangelog(
   );
 }
 
-async function checkSignature(context: StepContext, release: Release, where: string): Promise<CheckResult> {
-  const tag =
-    (await commitOf(context, `refs/tags/${release.version}`)) === release.sha ? release.version : `v${release.version}`;
-  const seen = await gitOutput(context, ['verify-tag', '--', tag]).then(() => 'good', rootMessage);
-  return unasked('signature', seen === 'good', `tag ${tag} has a good signature`, seen, where);
+/** A version that has files where nothing may be written would change them by being checked out. */
+async function checkProtected(context: StepContext, release: Release, where: string): Promise<CheckResult> {
+  const paths = (context.definition.files?.protect ?? []).map((path) => path.replace(/\/+$/, ''));
+  const changed = await differingFiles(context, release.sha);
+  const harmed = changed.filter((file) => paths.some((path) => file === path || file.startsWith(`${path}/`)));
+  const expected = `no change below ${paths.join(', ')}`;
+  return unasked('protected', harmed.length === 0, expected, nameFiles(harmed) || 'none', where);
 }
 
 /** Room for the worktree and for what the install commands make in it, judged by what they made in the live checkout. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { fail } from '../../errors.js';
 import { quoted, shellLine } from '../../lib/shell-line.js';
-import type { Release, StepResult } from '../../model.js';
+import type { Argv, GitSource, Release, StepResult } from '../../model.js';
 import type { StepContext } from '../context.js';
 import { checkOut } from './checkout.js';
 import { checkSource } from './checkout-checks.js';
@@ -34,6 +34,7 @@ export const git: Source = {
       switch: [
         `git checkout --no-overwrite-ignore --detach ${sha}`,
         ...entries.map((entry) => `mv code/${sha}/${quoted(entry)} ${quoted(entry)}`),
+        ...installsInPlace(source.git).map((argv) => shellLine(argv)),
       ],
     };
   },
@@ -41,7 +42,11 @@ export const git: Source = {
   byHand(context, { sha }) {
     const { directory, source } = context.definition;
     const checkout = `cd ${quoted(directory)} && git checkout --no-overwrite-ignore --detach ${sha}`;
-    return [checkout, ...(source.git?.installs ?? []).map((entry) => bringByHand(context, entry, sha))];
+    return [
+      checkout,
+      ...(source.git?.installs ?? []).map((entry) => bringByHand(context, entry, sha)),
+      ...installsInPlace(source.git).map((argv) => shellLine(argv)),
+    ];
   },
 };
 
@@ -60,6 +65,7 @@ async function switchRelease(context: StepContext, release: Release): Promise<St
   await noteLiveInstalls(context, before);
   await checkOut(context, release.sha);
   await bringInstalls(context, release);
+  await installAgain(context, release);
   const missing = (source.git?.installs ?? []).filter((entry) => !existsSync(join(directory, entry)));
   const note = `${directory} is at ${release.version} (${release.sha.slice(0, 12)})`;
   // A version that never had one comes back without it, as it was.
@@ -67,6 +73,19 @@ async function switchRelease(context: StepContext, release: Release): Promise<St
     note: missing.length > 0 ? `${note}, without ${missing.join(', ')} as before` : note,
     data: { sha: release.sha },
   };
+}
+
+/** Where nothing says what `install` makes, so that it could be moved, it is made in the live checkout: forwards and backwards. */
+async function installAgain(context: StepContext, { sha }: Release): Promise<void> {
+  const { git: options } = context.definition.source;
+  for (const [index, argv] of installsInPlace(options).entries()) {
+    context.progress(argv.join(' '));
+    await context.change(`install-${index + 1}-${sha.slice(0, 12)}`, { argv, deadlineMs: 30 * 60_000 });
+  }
+}
+
+function installsInPlace(options: GitSource = {}): Argv[] {
+  return (options.installs ?? []).length > 0 ? [] : (options.install ?? []);
 }
 
 /** Brings back what `switch` kept of that commit, else what `fetch` staged; without either, what is live stays. */

@@ -65,6 +65,23 @@ describe('fetch', () => {
   });
 });
 
+it('touches no file of the live checkout before the switch: with bind mounts it would be live at once', async () => {
+  repository = makeRepository({ version_file: 'VERSION', changelog: 'CHANGELOG.md' });
+  const everyFile = () =>
+    execFileSync('find', ['.', '-path', './.git', '-prune', '-o', '-printf', '%p %i %s %T@ %C@\n'], {
+      cwd: repository.live,
+      encoding: 'utf8',
+    });
+  const before = everyFile();
+  const release = await adapter().resolve(repository.step(), '2.0.0');
+  await adapter().preflight(repository.step({ step: 'preflight' }), release);
+  await adapter().list(repository.step(), release, 'migrations');
+  await adapter().fetch(repository.step({ step: 'fetch' }), release);
+  expect(everyFile()).toBe(before);
+  await adapter().switch(repository.step(), release);
+  expect(everyFile()).not.toBe(before);
+});
+
 describe('switch', () => {
   async function switchTo(which: 'one' | 'two', at = {}) {
     const step = repository.step(at);
@@ -89,6 +106,18 @@ describe('switch', () => {
     expectLive('1.0.0');
     await switchTo('two', { try: 2 });
     expectLive('2.0.0');
+  });
+
+  it('installs in the live checkout, forwards and backwards, where nothing says what is to be moved', async () => {
+    repository = makeRepository({ installs: [] });
+    await adapter().fetch(repository.step({ step: 'fetch' }), repository.two);
+    expect((await switchTo('two')).changes).toHaveLength(2);
+    expectLive('2.0.0');
+    await switchTo('one', { undo: true });
+    expectLive('1.0.0');
+    expect(adapter().commands(repository.definition, repository.one).switch.at(-1)).toContain(
+      'cp VERSION node_modules',
+    );
   });
 
   it('goes back to a checkout that had no installs', async () => {
