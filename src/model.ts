@@ -5,8 +5,11 @@
 
 // ---- the words -----------------------------------------------------------------------------------------------------
 
-/** The workflows that hold an environment (their id is `system/environment`). */
-export type Kind = 'deploy' | 'rollback' | 'adopt' | 'recover';
+/** The workflows that hold an environment (their id is `system/environment`), and those beside them. */
+export type Kind = 'deploy' | 'rollback' | 'adopt' | 'recover' | Beside;
+
+/** They change nothing live, and run beside a release: their id is `system/environment/<kind>`, to which a Schedule appends its time. */
+export type Beside = 'backup' | 'rehearse';
 
 /** What the developer says of the release's migrations; pending migrations without a word count as `breaking`. */
 export type Change = 'none' | 'compatible' | 'breaking';
@@ -478,6 +481,11 @@ export interface RollbackStart {
 }
 export interface AdoptInput {
   version?: string;
+  by?: string;
+  reason?: string;
+}
+export interface BesideInput {
+  version?: undefined;
   by?: string;
   reason?: string;
 }

@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import type { StepResult } from '../model.js';
 import { stores } from './data/lookup.js';
 import type { BackupManifest, StoreBackup } from './data/contract.js';
+import type { Still } from './keeping/beside-changes.js';
 import { copyBackup } from './keeping/copy.js';
 import { writeHowToOpen } from './keeping/how-to-open.js';
 import { backupFolder, copyOf, readManifest } from './keeping/places.js';
@@ -10,10 +11,10 @@ import { appliedRevisions } from './revisions.js';
 import type { Step } from './step.js';
 
 /** A backup of every store, proven by a restore, and copied. A proven one of this run is kept; anything less begins again. */
-export async function backup(context: Step): Promise<StepResult> {
+export async function backup(context: Step, still: Still = async () => undefined): Promise<StepResult> {
   const folder = backupFolder(context, context.run.id);
   const had = await readManifest(folder).catch(() => undefined);
-  const manifest = had?.proven ? had : await prove(context, folder, await take(context, folder));
+  const manifest = had?.proven ? had : await prove(context, folder, await take(context, folder, still));
   const copy = await copyBackup(context, folder, manifest);
   const bytes = manifest.stores.reduce((sum, one) => sum + one.bytes, 0);
   const proof = had?.proven ? 'proven before' : `proven by a restore in ${seconds(manifest.proven?.tookMs)}`;
@@ -23,7 +24,7 @@ export async function backup(context: Step): Promise<StepResult> {
   };
 }
 
-async function take(context: Step, folder: string): Promise<BackupManifest> {
+async function take(context: Step, folder: string, still: Still): Promise<BackupManifest> {
   for (const place of [folder, copyOf(context, folder)]) if (place) await rm(place, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const revisions = await appliedRevisions(context);
@@ -32,6 +33,7 @@ async function take(context: Step, folder: string): Promise<BackupManifest> {
     context.progress(`dumping ${store.name}`);
     backups.push(await store.backup(context, folder));
   }
+  await still();
   const manifest = {
     id: context.run.id,
     environment: context.run.environment,

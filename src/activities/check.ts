@@ -126,7 +126,7 @@ async function expecting(context: Step, target: Release): Promise<Definition> {
   };
 }
 
-function checkContext(context: Step, definition: Definition, release: Release, opened: boolean): CheckContext {
+export function checkContext(context: Step, definition: Definition, release: Release, opened: boolean): CheckContext {
   const { open } = definition.runtime;
   const now = new Date().toISOString();
   return {

@@ -14,6 +14,8 @@ export interface CommandRequest {
   deadlineMs?: number;
   /** Exit codes that are no failure. @default [0] */
   ok?: number[];
+  /** For `read`: ends the command as a cancel does. */
+  signal?: AbortSignal;
   /** Written to the command's standard input, which is closed otherwise. */
   input?: string;
 }
@@ -31,6 +33,8 @@ export interface StepContext {
   readonly tools: Tools;
   /** Aborted only when a person's cancel has to reach the step. */
   readonly cancelled: AbortSignal;
+  /** Aborted by such a cancel, and when the worker leaves: for waiting, which the next worker begins again. */
+  readonly interrupted: AbortSignal;
   /** Where `fetch` stages that release's code: `<folder>/code/<sha>`. */
   staged(release: Release): string;
   /** Folder of another run of the same environment. */

@@ -1,3 +1,4 @@
+import { isBeside } from '../beside.js';
 import type { Call } from '../model.js';
 import type { Activities } from './index.js';
 import { backup } from './backup.js';
@@ -5,6 +6,8 @@ import { check, watch } from './check.js';
 import { choose, putBack } from './decision.js';
 import type { Host } from './host.js';
 import { protecting } from './protect.js';
+import { besideChanges } from './keeping/beside-changes.js';
+import { rehearseRestore } from './keeping/rehearse-restore.js';
 import * as reads from './reads.js';
 import { record } from './record.js';
 import { rehearse } from './rehearse.js';
@@ -23,8 +26,9 @@ export function createActivities(host: Host): Activities {
     check: (call, release) => looks(call, (step) => check(step, release)),
     window: (call) => looks(call, async (step) => nextWindow(step.definition.window, new Date())),
     fetch: (call) => looks(call, steps.fetch),
-    backup: (call) => looks(call, backup),
+    backup: (call) => looks(call, (step) => (isBeside(step.run.kind) ? besideChanges(step, backup) : backup(step))),
     rehearse: (call) => looks(call, rehearse),
+    rehearseRestore: (call) => looks(call, (step) => besideChanges(step, rehearseRestore)),
     stop: (call) => changes(call, steps.stop),
     standby: (call) => changes(call, steps.standby),
     switch: (call, release) => changes(call, (step) => protecting(step, () => steps.switchCode(step, release))),
@@ -42,5 +46,6 @@ export function createActivities(host: Host): Activities {
     history: (request) => reads.history(host, request),
     evidence: (request) => reads.evidence(host, request),
     state: (request) => reads.state(host, request),
+    backupRules: (request) => reads.backupRules(host, request),
   };
 }

@@ -1,5 +1,7 @@
 import type {
+  BackupRules,
   AdoptInput,
+  BesideInput,
   Call,
   CheckReport,
   Choice,
@@ -23,7 +25,10 @@ export interface Activities {
   environments: () => Promise<{ environments: string[]; errors: string[] }>;
 
   // before the first change
-  resolve: (request: { kind: Kind; input: DeployInput | RollbackStart | AdoptInput }) => Promise<Resolved>;
+  resolve: (request: {
+    kind: Kind;
+    input: DeployInput | RollbackStart | AdoptInput | BesideInput;
+  }) => Promise<Resolved>;
   /** The automatic checks of the phase in `call.at.step`, by the definition of `release` (null: this run's). */
   check: (call: Call, release: Release | null) => Promise<CheckReport>;
   /** Milliseconds until the maintenance window opens; 0 when it is open. */
@@ -31,6 +36,7 @@ export interface Activities {
   fetch: (call: Call) => Promise<StepResult>;
   backup: (call: Call) => Promise<StepResult>;
   rehearse: (call: Call) => Promise<StepResult>;
+  rehearseRestore: (call: Call) => Promise<StepResult>;
 
   // changes
   stop: (call: Call) => Promise<StepResult>;
@@ -52,6 +58,8 @@ export interface Activities {
   history: (request: { environment: string }) => Promise<HistoryEntry[]>;
   evidence: (request: { environment: string; run?: string; verify?: boolean }) => Promise<EvidenceAnswer>;
   state: (request: { environment: string }) => Promise<HostState>;
+  /** The definition's `backup`, as it is now. */
+  backupRules: (request: { environment: string }) => Promise<BackupRules>;
 }
 
 export interface EvidenceAnswer {

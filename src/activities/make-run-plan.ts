@@ -1,3 +1,4 @@
+import { isBeside } from '../beside.js';
 import { makePlan } from '../definition/plan.js';
 import { hashOf } from '../lib/files.js';
 import type { Change, Definition, Plan, Revisions, Run } from '../model.js';
@@ -47,7 +48,7 @@ const copyRate = 400e6;
 /** The plan of a run, made from what the host sees now. */
 export async function makeRunPlan(context: StepContext, before: Revisions, said?: Change): Promise<Plan> {
   const { definition, run } = context;
-  const known = run.kind === 'adopt' ? {} : await knownRevisions(context, run.version);
+  const known = run.kind === 'adopt' || isBeside(run.kind) ? {} : await knownRevisions(context, run.version);
   const pending = missing(known, before);
   const change = said ?? (isEmpty(pending) ? 'none' : 'breaking');
   const all = stores(definition);

@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listEnvironments } from '../definition/load.js';
+import { isBeside } from '../beside.js';
+import { listEnvironments, loadDefinition } from '../definition/load.js';
 import { fail } from '../errors.js';
-import { verifyEvidence } from '../lib/evidence.js';
-import { readText } from '../lib/files.js';
+import { readEvidence, verifyEvidence } from '../lib/evidence.js';
+import { readJson, readText } from '../lib/files.js';
 import { readHistory } from '../lib/history.js';
 import { readJournal } from '../lib/journal.js';
-import type { DeployInput, HistoryEntry, Kind, Plan, RollbackStart } from '../model.js';
+import type { BackupRules, DeployInput, HistoryEntry, Kind, Plan, RollbackStart } from '../model.js';
 import { home, runFolder, type Host } from './host.js';
+import { pinnedPath, type Pinned } from './pinned.js';
 import { releases } from './releases.js';
 import { reportPath, writeReport } from './report.js';
 import { lookAhead } from './resolve.js';
@@ -33,13 +35,13 @@ export async function history(host: Host, { environment }: { environment: string
   return readHistory(home(host, environment));
 }
 
-/** The report of a run (the latest without `run`), and whether its record is whole up to the head that history and Temporal keep. */
+/** The report of a run (without `run` the latest, but no backup beside it), and whether its record is whole up to the head that history and Temporal keep. */
 export async function evidence(
   host: Host,
   { environment, run }: { environment: string; run?: string },
 ): Promise<EvidenceAnswer> {
   const entries = await readHistory(home(host, environment));
-  const id = run ?? (await runs(host, environment)).at(-1);
+  const id = run ?? (await latestRun(host, environment));
   if (!id || !existsSync(runFolder(host, environment, id))) {
     throw fail(
       'Usage',
@@ -51,7 +53,8 @@ export async function evidence(
   const folder = runFolder(host, environment, id);
   const report = (await readText(reportPath(folder))) ?? (await writeReport(folder));
   const head = entries.find((entry) => entry.run === id)?.evidence;
-  return { run: id, folder, ended: head !== undefined, report, verified: await verifyEvidence(folder, head) };
+  const ended = head !== undefined || (await readEvidence(folder)).some((entry) => entry.id === 'end');
+  return { run: id, folder, ended, report, verified: await verifyEvidence(folder, head) };
 }
 
 export async function state(host: Host, { environment }: { environment: string }): Promise<HostState> {
@@ -69,6 +72,19 @@ export async function state(host: Host, { environment }: { environment: string }
     undo: path ? ((await readText(path)) ?? null) : null,
     undoPath: path,
   };
+}
+
+export async function backupRules(host: Host, { environment }: { environment: string }): Promise<BackupRules> {
+  return (await loadDefinition(host.systems, environment)).backup;
+}
+
+async function latestRun(host: Host, environment: string): Promise<string | undefined> {
+  const all = (await runs(host, environment)).reverse();
+  for (const id of all) {
+    const pinned = await readJson<Pinned>(pinnedPath(runFolder(host, environment, id)));
+    if (pinned && !isBeside(pinned.plan.kind)) return id;
+  }
+  return all[0];
 }
 
 async function runs(host: Host, environment: string): Promise<string[]> {

@@ -1,3 +1,4 @@
+import { isBeside } from '../beside.js';
 import { appendEvidence, evidenceHead } from '../lib/evidence.js';
 import { hashOf } from '../lib/files.js';
 import { appendHistory } from '../lib/history.js';
@@ -17,6 +18,11 @@ export async function record(host: Host, call: Call, context: Step, ending: Endi
   const { entries } = await releases(context.home);
   const serves = await withImages(context, whatServes(call, ending.outcome));
   await appendEvidence(context.folder, { id: 'end', kind: 'end', data: { ...ending, current: serves } });
+  // The history tells what runs here: a backup is listed by its manifest.
+  if (isBeside(run.kind)) {
+    await writeReport(context.folder);
+    return { current: serves?.version ?? null, evidence: context.folder };
+  }
   const before = entryOf(entries, serves);
   const manifest = await findManifest(context, run.id);
   const entry: HistoryEntry = {
@@ -53,6 +59,7 @@ async function withImages(context: Step, release: Release | null): Promise<Relea
 }
 
 function whatServes({ run }: Call, outcome: Outcome): Release | null {
+  if (isBeside(run.kind)) return run.previous;
   if (outcome === 'deployed' || outcome === 'done')
     return run.kind === 'rollback' ? run.version : { ...run.version, run: run.id };
   if (outcome === 'stopped') return null;

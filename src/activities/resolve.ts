@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { Context } from '@temporalio/activity';
+import { isBeside } from '../beside.js';
 import { loadDefinition } from '../definition/load.js';
 import { loadPeople } from '../definition/people.js';
 import { unbuilt } from '../definition/unbuilt.js';
@@ -7,7 +8,18 @@ import { fail } from '../errors.js';
 import { appendEvidence, reserveSpace } from '../lib/evidence.js';
 import { writeAtomic } from '../lib/files.js';
 import { readJournal } from '../lib/journal.js';
-import type { AdoptInput, DeployInput, Kind, Outline, Plan, Release, Resolved, RollbackStart, Run } from '../model.js';
+import type {
+  AdoptInput,
+  BesideInput,
+  DeployInput,
+  Kind,
+  Outline,
+  Plan,
+  Release,
+  Resolved,
+  RollbackStart,
+  Run,
+} from '../model.js';
 import { findDrift } from './drift.js';
 import { home, runFolder, type Host } from './host.js';
 import { latestBackup, type Backup } from './keeping/latest.js';
@@ -19,13 +31,13 @@ import { looking } from './step.js';
 import { writeUndoFile } from './undo-file.js';
 import { appliedRevisions } from './revisions.js';
 
-type Input = DeployInput | RollbackStart | AdoptInput;
+type Input = DeployInput | RollbackStart | AdoptInput | BesideInput;
 
 /** Pins definition, version and plan of a run in a folder of its own. Throws Usage, Held, Drift, NotBuilt, NoGo, …; changes nothing live. */
 export async function resolve(host: Host, { kind, input }: { kind: Kind; input: Input }): Promise<Resolved> {
   const { info } = Context.current();
   const environment = (info.workflowExecution?.workflowId ?? '').split('/').slice(0, 2).join('/');
-  await refuseHeld(host, environment);
+  if (!isBeside(kind)) await refuseHeld(host, environment);
   const by = await starter(input.by);
   const made = await lookAhead(
     host,
@@ -36,7 +48,7 @@ export async function resolve(host: Host, { kind, input }: { kind: Kind; input: 
   );
   const { plan, pinned, run } = made;
   if (plan.unbuilt.length > 0) throw fail('NotBuilt', `this build of Slipway cannot run: ${plan.unbuilt.join('; ')}`);
-  if (kind !== 'adopt' && made.drift.length > 0) {
+  if (kind !== 'adopt' && !isBeside(kind) && made.drift.length > 0) {
     throw fail(
       'Drift',
       `what runs is not what the history says: ${made.drift.join('; ')}. If that is right, note it: slipway adopt ${environment} --reason …`,
@@ -100,6 +112,8 @@ async function wanted(
 ): Promise<Release> {
   const code = source(context.definition);
   if (kind === 'deploy') return code.resolve(context, (input as DeployInput).version);
+  // What runs, whatever it is: the backup notes it, and nothing is done to it.
+  if (isBeside(kind)) return has.current ?? (await code.running(context)) ?? { version: 'nothing', sha: '' };
   if (kind === 'adopt') {
     const live = await code.running(context);
     if (!live) throw fail('Usage', `${context.definition.directory} is no checkout: there is nothing to adopt`);

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { isBeside } from '../beside.js';
 import { fail, failureType, rootMessage } from '../errors.js';
+import { whileChanging } from '../lib/change-mark.js';
 import { runAttached, runDetached, type CommandResult } from '../lib/command.js';
 import { EnvFile } from '../lib/env-file.js';
 import { appendEvidence } from '../lib/evidence.js';
@@ -50,10 +52,12 @@ export async function inStep<T>(
       await writeUndoFile(context).catch((error: unknown) => {
         if (!at.undo) throw fail('EvidenceUnwritable', `undo.md cannot be written: ${rootMessage(error)}`);
       });
-    } else await refuseOthers(home(host, run.environment), claimant(host, call));
+    } else if (!isBeside(run.kind)) await refuseOthers(home(host, run.environment), claimant(host, call));
     for (const note of notes)
       await append({ id: note.id, kind: note.kind, at: note.at, data: { text: note.text, ...note.data } });
-    const result = env.redactor.redactDeep(await work(context));
+    const doing = `${run.kind} ${run.id} is at ${at.undo ? 'undo ' : ''}${at.step}`;
+    const done = options.changes ? await whileChanging(context.home, doing, () => work(context)) : await work(context);
+    const result = env.redactor.redactDeep(done);
     if (!options.ends)
       await append({ id, kind: 'step', data: { ...at, activity, startedAt, outcome: 'done', result } });
     return result;
@@ -210,12 +214,14 @@ function makeContext(host: Host, own: Own): StepContext {
     env,
     tools: host.tools,
     cancelled: beats.cancelled,
+    interrupted: beats.interrupted,
     staged: (release) => join(folder, 'code', release.sha),
     folderOf: (other) => runFolder(host, run.environment, other),
     progress: beats.say,
     read: async (request) => {
       reads += 1;
-      const result = await runAttached(spec(request), { signal: beats.interrupted, onLine: beats.say });
+      const signal = request.signal ? AbortSignal.any([beats.interrupted, request.signal]) : beats.interrupted;
+      const result = await runAttached(spec(request), { signal, onLine: beats.say });
       if (beats.left()) throw leaving();
       return finish(`read-${reads}`, false, request, result);
     },

@@ -108,6 +108,36 @@ export const commands: Command[] = [
     load: async () => (await import('../commands/rollback.js')).rollback,
   },
   {
+    usage: 'backup <environment>',
+    group: 'Recover and prove',
+    summary: 'take a backup, prove it by a restore, copy it; changes nothing live',
+    options: [by, reason, detach, json],
+    examples: [
+      'slipway backup shop/local',
+      `temporal workflow start --type backup --task-queue slipway --workflow-id shop/local/backup --fail-existing --input '{}'`,
+    ],
+    load: async () => (await import('../commands/backup.js')).backup,
+  },
+  {
+    usage: 'rehearse <environment>',
+    group: 'Recover and prove',
+    summary: 'restore the latest backup into scratch: whether it would serve, and how long it takes',
+    options: [by, reason, detach, json],
+    examples: [
+      'slipway rehearse shop/local',
+      `temporal workflow start --type rehearse --task-queue slipway --workflow-id shop/local/rehearse --fail-existing --input '{}'`,
+    ],
+    load: async () => (await import('../commands/backup.js')).rehearse,
+  },
+  {
+    usage: 'schedule <environment> <action>',
+    group: 'Recover and prove',
+    summary: 'backups by `backup.schedule`: create, show, pause, resume, remove',
+    options: [reason, json],
+    examples: ['slipway schedule shop/local create', 'slipway schedule shop/local pause --reason "moving disks"'],
+    load: async () => (await import('../commands/schedule.js')).schedule,
+  },
+  {
     usage: 'status [environment]',
     group: 'See and decide',
     summary: 'version, state and what waits, of one or all',

@@ -3,6 +3,7 @@ import { failureType, rootMessage } from '../errors.js';
 import type { Temporal } from '../lib/connection.js';
 import type { Status } from '../model.js';
 import type { EnvironmentState } from '../view/environment.js';
+import { besideRuns } from './beside-runs.js';
 import { askStatus, findHolder, type Holder } from './holder.js';
 import { lastServed, readPending, toMs } from './pending.js';
 import { read } from './read.js';
@@ -10,10 +11,15 @@ import { read } from './read.js';
 /** Puts together what Temporal, the run itself and its host say of an environment. Takes at most about 4 s. */
 export async function readEnvironment(temporal: Temporal, environment: string): Promise<EnvironmentState> {
   const asksHost = askHostState(temporal, environment);
+  const asksBeside = besideRuns(temporal, environment).catch(() => []);
   const holder = await findHolder(temporal, environment);
-  if (holder?.running) return runningState(temporal, environment, holder, asksHost);
-  return restingState(temporal, environment, holder, await asksHost);
+  const state = holder?.running
+    ? await runningState(temporal, environment, holder, asksHost)
+    : await restingState(temporal, environment, holder, await asksHost);
+  return { ...state, beside: await asksBeside };
 }
+
+type Seen = Omit<EnvironmentState, 'beside'>;
 
 interface HostAnswer {
   host: HostState | null;
@@ -34,7 +40,7 @@ async function runningState(
   environment: string,
   holder: Holder,
   asksHost: Promise<HostAnswer>,
-): Promise<EnvironmentState> {
+): Promise<Seen> {
   const [status, { host }] = await Promise.all([askStatus(temporal, environment, holder.runId), asksHost]);
   const pending = await readPending(temporal, holder.description, Date.now());
   const first = (name: string) => String(holder.description.searchAttributes[name]?.[0] ?? '?');
@@ -82,7 +88,7 @@ async function restingState(
   environment: string,
   holder: Holder | undefined,
   { host, problem }: HostAnswer,
-): Promise<EnvironmentState> {
+): Promise<Seen> {
   const base = {
     environment,
     host,

@@ -19,7 +19,7 @@ export function finish(
 ): number {
   const { environment } = run;
   if (ended.is === 'left') {
-    cli.say(`the run goes on without us; come back with: slipway watch ${environment}`);
+    cli.say(`the run goes on without us; ${comeBack(run)}`);
     return asked === 'watch' ? exits.asked : exits.detached;
   }
   if (ended.is === 'asks') {
@@ -37,6 +37,10 @@ export function finish(
   return withoutReport(cli, environment, ended);
 }
 
+export function comeBack({ environment, id }: StartedRun): string {
+  return id ? `slipway status ${environment} shows it` : `come back with: slipway watch ${environment}`;
+}
+
 function withoutReport(cli: Cli, environment: string, ended: Ended): number {
   const error = ended.is === 'failed' ? ended.error : undefined;
   if (error?.cause instanceof TerminatedFailure) {
@@ -48,7 +52,11 @@ function withoutReport(cli: Cli, environment: string, ended: Ended): number {
 }
 
 /** The run's page, where SLIPWAY_UI says where the UI is. */
-function uiLink({ env }: Cli, { namespace }: Temporal, { environment, runId }: StartedRun): string | undefined {
+function uiLink(
+  { env }: Cli,
+  { namespace }: Temporal,
+  { environment, id = environment, runId }: StartedRun,
+): string | undefined {
   const ui = env.SLIPWAY_UI?.replace(/\/+$/, '');
-  return ui && `${ui}/namespaces/${namespace}/workflows/${encodeURIComponent(environment)}/${runId}`;
+  return ui && `${ui}/namespaces/${namespace}/workflows/${encodeURIComponent(id)}/${runId}`;
 }

@@ -60,17 +60,18 @@ export async function follow(cli: Cli, temporal: Temporal, run: StartedRun): Pro
   }
 }
 
-async function look(temporal: Temporal, { environment, runId }: StartedRun) {
-  const found = findHolder(temporal, environment, runId).catch(() => 'no server' as const);
-  const [status, holder] = await Promise.all([askStatus(temporal, environment, runId), found]);
+async function look(temporal: Temporal, { environment, id = environment, runId }: StartedRun) {
+  const found = findHolder(temporal, id, runId).catch(() => 'no server' as const);
+  const [status, holder] = await Promise.all([askStatus(temporal, id, runId), found]);
   return { status, holder };
 }
 
 async function ended({ client, ...rest }: Temporal, run: StartedRun, tell: (status: Status) => void): Promise<Ended> {
-  const last = await askStatus({ client, ...rest }, run.environment, run.runId);
+  const id = run.id ?? run.environment;
+  const last = await askStatus({ client, ...rest }, id, run.runId);
   if (last) tell(last);
   try {
-    return { is: 'completed', result: await client.workflow.getHandle(run.environment, run.runId).result() };
+    return { is: 'completed', result: await client.workflow.getHandle(id, run.runId).result() };
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
     const { cause } = error;

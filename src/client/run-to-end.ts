@@ -1,7 +1,7 @@
 import type { Temporal } from '../lib/connection.js';
 import { exits, type Asked } from '../exit-codes.js';
 import { outJson, type Cli, type Flags } from './cli.js';
-import { finish } from './finish.js';
+import { comeBack, finish } from './finish.js';
 import { follow } from './follow.js';
 import type { StartedRun } from './start-run.js';
 
@@ -15,9 +15,8 @@ export async function runToEnd(
 ): Promise<number> {
   if (flags.detach) {
     if (flags.json) outJson(cli, run);
-    cli.say(
-      `${cli.sayStyle.mark('running')} started in ${run.environment}; follow it with: slipway watch ${run.environment}`,
-    );
+    const next = run.id ? comeBack(run) : `follow it with: slipway watch ${run.environment}`;
+    cli.say(`${cli.sayStyle.mark('running')} started in ${run.environment}; ${next}`);
     return exits.asked;
   }
   return finish(cli, temporal, run, await follow(cli, temporal, run), asked, flags);

@@ -1,4 +1,5 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { isBeside } from '../beside.js';
 import { fail } from '../errors.js';
 import { workflowQueue, type Temporal } from '../lib/connection.js';
 import type { Kind } from '../model.js';
@@ -7,6 +8,13 @@ import { describeHolder, findHolder } from './holder.js';
 export interface StartedRun {
   environment: string;
   runId: string;
+  /** Its workflow id, where that is not the environment. */
+  id?: string;
+}
+
+/** What holds an environment has its name; what runs beside has its own. */
+export function idOf(kind: Kind, environment: string): string {
+  return isBeside(kind) ? `${environment}/${kind}` : environment;
 }
 
 /** Starts a run, which takes the environment's lock by its id. Throws Held, naming the holder. */
@@ -18,6 +26,8 @@ export async function startRun(
 ): Promise<StartedRun> {
   const run = await tryStart(temporal, kind, environment, input);
   if (run) return run;
+  if (isBeside(kind))
+    throw fail('Held', `a ${kind} of ${environment} runs already: slipway status ${environment} shows it`);
   const holder = await findHolder(temporal, environment);
   throw fail(
     'Held',
@@ -37,16 +47,17 @@ export async function tryStart(
   const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value));
   const title = `${kind}${given.version ? ` ${given.version}` : ''}`;
   const by = given.by ? `, started by ${given.by}` : '';
+  const id = idOf(kind, environment);
   try {
     const handle = await temporal.client.workflow.start(kind, {
-      workflowId: environment,
+      workflowId: id,
       taskQueue: workflowQueue,
       args: [given],
       workflowIdConflictPolicy: 'FAIL',
       staticSummary: title,
       staticDetails: `${title} into ${environment}${by}${given.reason ? `: ${given.reason}` : ''}`,
     });
-    return { environment, runId: handle.firstExecutionRunId };
+    return { environment, runId: handle.firstExecutionRunId, ...(id === environment ? {} : { id }) };
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
     throw error;

@@ -32,12 +32,7 @@ export interface PlanFacts {
 
 /** The steps of a run with their exact commands, secrets as $NAME, and what takes each back. Pure. */
 export function makePlan(definition: Definition, facts: PlanFacts): Plan {
-  const steps =
-    facts.kind === 'rollback'
-      ? rollbackSteps(definition, facts)
-      : facts.kind === 'adopt'
-        ? adoptSteps(definition, facts)
-        : deploySteps(definition, facts);
+  const steps = stepsOf[facts.kind](definition, facts);
   const plan = {
     environment: definition.environment,
     kind: facts.kind,
@@ -51,6 +46,23 @@ export function makePlan(definition: Definition, facts: PlanFacts): Plan {
   };
   return { ...plan, downtime: downtime(facts, steps), warnings: facts.warnings, hash: facts.hash(plan) };
 }
+
+const stepsOf: Record<Kind, (definition: Definition, facts: PlanFacts) => PlanStep[]> = {
+  deploy: deploySteps,
+  rollback: rollbackSteps,
+  adopt: adoptSteps,
+  recover: () => [],
+  backup: (definition, facts) => [backupStep(definition, facts, 'a backup, proven by a restore')],
+  rehearse: (definition, facts) => [
+    step(
+      'rehearse',
+      'the latest backup, restored into scratch and looked at',
+      facts.commands.prove,
+      [],
+      noDatabase(definition),
+    ),
+  ],
+};
 
 /** Whether a part of the definition applies to this version and change. */
 export function applies(when: When | undefined, change: Change): boolean {
@@ -75,13 +87,7 @@ function deploySteps(definition: Definition, facts: PlanFacts): PlanStep[] {
       definition.window ? undefined : 'the definition names no window',
     ),
     step('fetch', `${facts.version.version} beside the running version`, commands.fetch),
-    step(
-      'backup',
-      'a backup, proven by a restore',
-      [...commands.backup, ...commands.prove],
-      [],
-      databases ? undefined : 'there is no database',
-    ),
+    backupStep(definition, facts, 'a backup, proven by a restore'),
     step(
       'rehearse',
       'the migrations on a copy of the backup',
@@ -144,13 +150,7 @@ function rollbackSteps(definition: Definition, facts: PlanFacts): PlanStep[] {
     checkStep('preflight', {}, 'the code and data of the version we go back to'),
     gateStep(definition, 'rollback', 'people agree to what becomes of the data'),
     step('fetch', `${facts.version.version} and ${left} beside the running version`, commands.fetch),
-    step(
-      'backup',
-      `the state of ${left}, proven by a restore`,
-      [...commands.backup, ...commands.prove],
-      [],
-      databases ? undefined : 'there is no database',
-    ),
+    backupStep(definition, facts, `the state of ${left}, proven by a restore`),
     change('stop', `${left} stops`, commands.stop, [...commands.start, ...commands.open]),
     change(
       'standby',
@@ -182,14 +182,16 @@ function rollbackSteps(definition: Definition, facts: PlanFacts): PlanStep[] {
 function adoptSteps(definition: Definition, facts: PlanFacts): PlanStep[] {
   return [
     checkStep('preflight', {}, 'what runs, and the rights on it'),
-    step(
-      'backup',
-      'a backup, proven by a restore',
-      [...facts.commands.backup, ...facts.commands.prove],
-      [],
-      Object.keys(definition.databases).length > 0 ? undefined : 'there is no database',
-    ),
+    backupStep(definition, facts, 'a backup, proven by a restore'),
   ];
+}
+
+function backupStep(definition: Definition, { commands }: PlanFacts, title: string): PlanStep {
+  return step('backup', title, [...commands.backup, ...commands.prove], [], noDatabase(definition));
+}
+
+function noDatabase(definition: Definition): string | undefined {
+  return Object.keys(definition.databases).length > 0 ? undefined : 'there is no database';
 }
 
 function step(name: StepName, title: string, commands: string[], undo: string[] = [], skip?: string): PlanStep {

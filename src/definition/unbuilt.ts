@@ -11,14 +11,7 @@ const built = {
   databases: ['postgres'],
 };
 /** Sections and options that wait for their build, by path. */
-const later = [
-  'files.keep',
-  'backup.schedule',
-  'window.announce',
-  'effects',
-  'notes',
-  'notify',
-];
+const later = ['files.keep', 'window.announce', 'effects', 'notes', 'notify'];
 
 /** Parts this build cannot run, a line each, with the place: `runtime compose (systems/shop.yaml:31)`. Empty = it runs. */
 export function unbuilt(definition: Definition): string[] {

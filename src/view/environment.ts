@@ -1,6 +1,7 @@
 import type { HostState } from '../activities/index.js';
 import type { Kind, Status } from '../model.js';
 import { formatDuration, formatTime } from './duration.js';
+import type { BesideRun } from '../client/beside-runs.js';
 import { Progress, renderStep } from './progress.js';
 import { plainText, type Mark, type Style } from './style.js';
 import { renderTable } from './table.js';
@@ -28,6 +29,8 @@ export interface EnvironmentState {
   /** The open run in Temporal. */
   open?: { kind: Kind; version: string; by: string; startedAt: string; phase: string; runId: string };
   status?: Status;
+  /** The latest backup and rehearsal that ran, or run, beside releases. */
+  beside: BesideRun[];
   /** null: the host did not answer. */
   host: HostState | null;
 }
@@ -81,8 +84,14 @@ export function renderEnvironment(state: EnvironmentState, style: Style, nowMs: 
         ]
       : []),
     ...(state.since ? [row('since', formatTime(state.since))] : []),
+    ...state.beside.map((one) => row(one.kind, besideLine(one, nowMs))),
     ...(status ? ['', ...statusLines(status, style, nowMs)] : []),
   ];
+}
+
+function besideLine({ running, outcome, startedAt, endedAt }: BesideRun, nowMs: number): string {
+  if (running) return `runs since ${formatTime(startedAt)}`;
+  return `${outcome}, ${formatDuration(nowMs - Date.parse(endedAt ?? startedAt))} ago`;
 }
 
 function statusLines(status: Status, style: Style, nowMs: number): string[] {

@@ -4,11 +4,14 @@ export { deploy } from './deploy.js';
 export { rollback } from './rollback.js';
 export { adopt } from './adopt.js';
 export { recover } from './recover.js';
-export { environments, evidence, history, plan, state } from './reads.js';
+export { backup } from './backup.js';
+export { rehearse } from './rehearse.js';
+export { backupRules, environments, evidence, history, plan, state } from './reads.js';
 
 /** Answers an unknown type: without it the workflow task would fail for ever and hold the id. */
 export default async function unknown(): Promise<never> {
-  const types = 'deploy, rollback, adopt, recover, plan, history, evidence, state, environments';
+  const types =
+    'deploy, rollback, adopt, recover, backup, rehearse, plan, history, evidence, state, backupRules, environments';
   throw ApplicationFailure.nonRetryable(
     `there is no workflow ${workflowInfo().workflowType}: the types are ${types}`,
     'Usage',

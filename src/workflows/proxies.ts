@@ -99,6 +99,7 @@ export const migrations = {
 };
 export const data = {
   backup: (run: Run) => step('backup', run),
+  rehearseRestore: (run: Run) => step('rehearseRestore', run),
   standby: (run: Run) => step('standby', run),
   swapIn: (run: Run) => step('swapIn', run),
   choose: (run: Run) => step('choose', run),

@@ -1,6 +1,6 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { EvidenceAnswer, HostState } from '../activities/index.js';
-import type { DeployInput, HistoryEntry, Kind, Plan, RollbackStart } from '../model.js';
+import type { BackupRules, DeployInput, HistoryEntry, Kind, Plan, RollbackStart } from '../model.js';
 import { askHost, control, environmentOf } from './proxies.js';
 import { checkInput } from './start.js';
 
@@ -22,6 +22,10 @@ export function evidence(request?: { run?: string; verify?: boolean }): Promise<
 
 export function state(): Promise<HostState> {
   return askHost('state', [{ environment: here() }], 'state');
+}
+
+export function backupRules(): Promise<BackupRules> {
+  return askHost('backupRules', [{ environment: here() }], 'backup rules');
 }
 
 export function environments(): Promise<{ environments: string[]; errors: string[] }> {

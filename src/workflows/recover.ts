@@ -6,7 +6,7 @@ import { checkInput, refuseStart, textOf } from './start.js';
 
 /** Shows what an environment's host knows of its open run, and the way back by hand. Changes nothing. */
 export async function recover(input: { by?: string }): Promise<HostState> {
-  refuseStart();
+  refuseStart('recover');
   checkInput('recover', input);
   const board = new Board('recover', '', textOf(input, 'by'));
   const state = await askHost(

@@ -15,7 +15,14 @@ import { askHost, control, environmentOf, record } from './proxies.js';
 import { Saga } from './saga.js';
 import { takeBack, type End } from './take-back.js';
 
-const reached: Record<Kind, Outcome> = { deploy: 'deployed', rollback: 'done', adopt: 'done', recover: 'done' };
+const reached: Record<Kind, Outcome> = {
+  deploy: 'deployed',
+  rollback: 'done',
+  adopt: 'done',
+  recover: 'done',
+  backup: 'done',
+  rehearse: 'done',
+};
 
 /**
  * Runs one saga: sets the handlers before its first await, resolves, acts, undoes where it must, verifies, closes the record.
@@ -41,7 +48,7 @@ export async function runSaga(kind: Kind, input: unknown, table: (saga: Saga) =>
 }
 
 async function resolve(kind: Kind, input: unknown, board: Board): Promise<Resolved> {
-  refuseStart();
+  refuseStart(kind);
   const checked = checkInput(kind, input);
   const environment = environmentOf(workflowInfo().workflowId);
   const { environments, errors } = await control.environments();

@@ -1,4 +1,5 @@
 import { ApplicationFailure, CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
+import { isBeside } from '../beside.js';
 import { failureType } from '../errors.js';
 import type { CheckReport, Choice, Outline, Release, Run, StepName, StepResult } from '../model.js';
 import type { Board } from './board.js';
@@ -169,6 +170,8 @@ export class Saga {
 
   /** What a failed step comes to. Unknown outcomes, undos and rollbacks are always put to a person. */
   private async failed(name: StepName, error: unknown): Promise<Answer> {
+    // Nobody waits beside it, and while it waited no Schedule would start another.
+    if (isBeside(this.run.kind)) return { word: 'stop', by: 'policy', note: '' };
     const always =
       this.undoing ||
       this.run.kind === 'rollback' ||

@@ -1,21 +1,27 @@
 import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import type { Kind } from '../model.js';
-import { environmentOf } from './proxies.js';
+import { isBeside } from '../beside.js';
 
 /** Start options under which a release could end without its undo. */
-export function refuseStart(): void {
+export function refuseStart(kind: Kind): void {
   const info = workflowInfo();
-  const wrong =
-    info.workflowId !== environmentOf(info.workflowId) || !info.workflowId.includes('/')
-      ? `its workflow id has to be system/environment, not ${info.workflowId}`
-      : info.executionTimeoutMs || info.runTimeoutMs
-        ? 'it was started with a timeout, which would end it without undo: leave --execution-timeout and --run-timeout away'
-        : info.cronSchedule
-          ? 'a release has no cron schedule'
-          : info.attempt > 1 || info.retryPolicy
-            ? 'it was started with a retry policy: a release is never started again by itself'
-            : undefined;
+  const wrong = !isIdOf(kind, info.workflowId)
+    ? `its workflow id has to be system/environment${isBeside(kind) ? `/${kind}` : ''}, not ${info.workflowId}`
+    : info.executionTimeoutMs || info.runTimeoutMs
+      ? 'it was started with a timeout, which would end it without undo: leave --execution-timeout and --run-timeout away'
+      : info.cronSchedule
+        ? 'a release has no cron schedule'
+        : info.attempt > 1 || info.retryPolicy
+          ? 'it was started with a retry policy: a release is never started again by itself'
+          : undefined;
   if (wrong) throw usage(wrong);
+}
+
+/** A Schedule appends `-2026-11-26T02:00:00Z` to the id. */
+function isIdOf(kind: Kind, id: string): boolean {
+  const [system, environment, third, ...more] = id.split('/');
+  if (!system || !environment || more.length > 0) return false;
+  return isBeside(kind) ? third === kind || Boolean(third?.startsWith(`${kind}-`)) : third === undefined;
 }
 
 const shapes: Record<Kind, { required: string[]; optional: string[]; example: string }> = {
@@ -23,6 +29,8 @@ const shapes: Record<Kind, { required: string[]; optional: string[]; example: st
   rollback: { required: [], optional: ['version', 'by', 'reason'], example: '{} or {"version":"1.11.0"}' },
   adopt: { required: [], optional: ['version', 'by', 'reason'], example: '{} or {"reason":"deployed by hand"}' },
   recover: { required: [], optional: ['by'], example: '{}' },
+  backup: { required: [], optional: ['by', 'reason'], example: '{}' },
+  rehearse: { required: [], optional: ['by', 'reason'], example: '{}' },
 };
 
 /** Inputs are typed by hand: checked here, since a TypeError would hold the lock for ever. */

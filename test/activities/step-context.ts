@@ -51,10 +51,14 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     env,
     tools: findTools(),
     cancelled: new AbortController().signal,
+    interrupted: new AbortController().signal,
     staged: (release) => join(folder, 'code', release.sha),
     folderOf: (run) => join(home, 'runs', run),
     progress: onLine,
-    read: async (request) => judge(request, await runAttached(specOf(request), { onLine })),
+    read: async (request) => {
+      const signal = request.signal ? { signal: request.signal } : {};
+      return judge(request, await runAttached(specOf(request), { onLine, ...signal }));
+    },
     change: async (name, request) => {
       const result = await runDetached(place(name), specOf(request), { onLine });
       if (!result.adopted) changes.push(name);

@@ -198,6 +198,7 @@ describe('the state of an environment', () => {
     waits: 'the last run ended deployed',
     current: '1.0.0',
     previous: null,
+    beside: [],
     host: null,
     ...more,
   });

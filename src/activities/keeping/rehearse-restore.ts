@@ -1,0 +1,86 @@
+import { fail } from '../../errors.js';
+import type { Check, CheckResult, Release, StepResult } from '../../model.js';
+import { checkContext } from '../check.js';
+import { runChecks } from '../checks/run-checks.js';
+import type { Store } from '../data/contract.js';
+import { stores } from '../data/lookup.js';
+import { migrationTool } from '../migrations/lookup.js';
+import { releases } from '../releases.js';
+import { listed, sameSets } from '../revisions.js';
+import type { Step } from '../step.js';
+import { latestBackup, type Backup } from './latest.js';
+
+/**
+ * Restores the latest backup into scratch, store by store, as a real restore would, and looks at it: equal to its manifest, at the revisions that
+ * its version's code wants, and right by the definition's checks that can ask a copy. Throws BackupUnusable, MigrationFailed, CheckFailed.
+ */
+export async function rehearseRestore(context: Step): Promise<StepResult> {
+  const { environment } = context.run;
+  const backup = await latestBackup(context);
+  if (!backup) throw fail('BackupUnusable', `there is no backup of ${environment}: slipway backup ${environment}`);
+  const results: CheckResult[] = [];
+  let tookMs = 0;
+  for (const store of stores(context.definition)) {
+    context.progress(`restoring ${store.name} of ${backup.takenAt} into scratch`);
+    const looked = await lookAt(context, backup, store);
+    tookMs += looked.tookMs;
+    results.push(...looked.results);
+  }
+  const failed = results.filter(({ outcome, must }) => outcome === 'fail' && must === 'must');
+  if (failed.length > 0) throw fail('CheckFailed', failed.map(({ name, seen }) => `${name}: ${seen}`).join('; '));
+  const checked = results.length > 0 ? `; ${results.map(({ name }) => name).join(', ')} passed on it` : '';
+  return {
+    note: `the backup of ${backup.takenAt} restores, and equals its manifest; a real restore takes about ${(tookMs / 1000).toFixed(1)} s${checked}`,
+    data: { backup: backup.id, tookMs, results },
+  };
+}
+
+async function lookAt(
+  context: Step,
+  backup: Backup,
+  store: Store,
+): Promise<{ tookMs: number; results: CheckResult[] }> {
+  const stored = backup.manifest.stores.find((one) => one.store === store.name);
+  if (!stored) throw fail('BackupUnusable', `the backup of ${backup.takenAt} has no ${store.name}: take another one`);
+  const began = performance.now();
+  const scratch = await store.scratch(context, backup.folder, stored);
+  const tookMs = Math.round(performance.now() - began);
+  try {
+    const release = await releaseOf(context, backup);
+    await demandHeads(context, store, scratch.url, release);
+    const due = checksOn(context, store.name);
+    const asking = { ...checkContext(context, context.definition, release, true), rehearsal: { url: scratch.url } };
+    return { tookMs, results: await runChecks(due, asking, () => undefined) };
+  } finally {
+    await scratch.drop();
+  }
+}
+
+/** The release that ran when the backup was taken: a release takes its backup before it migrates. */
+async function releaseOf(context: Step, { manifest }: Backup): Promise<Release> {
+  const { all } = await releases(context.home);
+  return all.find(({ version }) => version === manifest.version) ?? context.run.version;
+}
+
+async function demandHeads(context: Step, store: Store, url: string, release: Release): Promise<void> {
+  const tool = migrationTool(context.definition);
+  if (tool?.database(context.definition) !== store.name) return;
+  const [applied, known] = [await tool.applied(context, url), await tool.known(context, release)];
+  if (sameSets({ [store.name]: applied }, { [store.name]: known })) return;
+  throw fail(
+    'MigrationFailed',
+    `the restored copy is at ${listed({ [store.name]: applied })}, the code of ${release.version} wants ${listed({ [store.name]: known })}`,
+  );
+}
+
+/** Those that the definition names for a rehearsal, else all that ask the database alone. */
+function checksOn({ definition }: Step, store: string): Record<string, Check> {
+  const named = definition.rehearsal?.checks;
+  const [first] = Object.keys(definition.databases);
+  return Object.fromEntries(
+    Object.entries(definition.verify).filter(
+      ([name, { sql, database = first }]) =>
+        sql !== undefined && database === store && (!named || named.includes(name)),
+    ),
+  );
+}
