@@ -45,6 +45,21 @@ export interface StandbyRecord {
   counters: Record<string, number> | null;
 }
 
+/** What lies beside a live store. */
+export interface Kept {
+  store: string;
+  /** standby: a copy that was not used. replaced: what was live. scratch: left by a killed attempt. orphan: what a server crash left, and no store has. */
+  is: 'standby' | 'replaced' | 'scratch' | 'orphan';
+  name: string;
+  /** Tells it from another one that got its name since: for postgres the oid. */
+  identity: string;
+  /** null: cannot be told. */
+  bytes: number | null;
+  /** The run that needs it: that made the copy, or replaced what was live. */
+  run: string | null;
+  at: string | null;
+}
+
 /** A declared store: one database, one SQLite file, one tree of files. */
 export interface Store {
   readonly name: string;
@@ -74,6 +89,12 @@ export interface Store {
   written(context: StepContext, since: Record<string, number> | null): Promise<Record<string, number> | null>;
   /** Row counters now. */
   counters(context: StepContext): Promise<Record<string, number> | null>;
+  /** First rows (500 at most) of one reading query on the live store, each as JSON. Throws what the store says of it. */
+  rows(context: StepContext, sql: string): Promise<string[]>;
+  /** All that lies beside the live store, of this environment or of nobody. */
+  kept(context: StepContext): Promise<Kept[]>;
+  /** Destroys one unused copy or replaced store, the very one that was listed; gone already → no-op. DataRefused for anything else. */
+  discard(context: StepContext, kept: Kept): Promise<void>;
   /** Shell lines for undo.md that swap the copy in, by hand. Secrets as "$NAME". */
   byHand(context: StepContext, standby: StandbyRecord): string[];
   commands(): { backup: string[]; prove: string[]; standby: string[]; swapIn: string[] };

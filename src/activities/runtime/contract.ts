@@ -12,6 +12,14 @@ export interface Runtime {
   start(context: StepContext): Promise<StepResult>;
   open(context: StepContext): Promise<StepResult>;
   close(context: StepContext): Promise<StepResult>;
+  /**
+   * Single services that act on the outside world (`effects`), which `start` must leave stopped: `turn` starts or stops just these, proven by
+   * their state. undefined where the system has no services.
+   */
+  services?: {
+    turn(context: StepContext, to: 'start' | 'stop', names: string[]): Promise<StepResult>;
+    commands(definition: Definition, to: 'start' | 'stop', names: string[]): string[];
+  };
   /** Commands for the plan, secrets as $NAME. */
   commands(definition: Definition): Record<'stop' | 'start' | 'open' | 'close', string[]>;
   /** Shell lines for undo.md. */

@@ -21,6 +21,11 @@ export function sideName(database: string, side: Side, ...about: string[]): stri
   return `${firstBytes(database, 63 - 5 - 12)}__${side}_${hash}`;
 }
 
+/** Whether a name is one that `sideName` gives to what is dropped again. */
+export function isScratchOf(database: string, name: string): boolean {
+  return droppable.test(name) && name.replace(droppable, '') === firstBytes(database, 63 - 5 - 12);
+}
+
 /** Quoted, or an error where the name is not one that may be dropped. */
 export function quoteDroppable(name: string): string {
   if (!droppable.test(name)) throw new Error(`refusing to drop ${name}: it is no scratch of Slipway's`);

@@ -5,9 +5,11 @@ import { swapByHand } from './by-hand.js';
 import { query, withSession } from './connect.js';
 import { asAdmin } from './admin.js';
 import { countersNow, writtenSince } from './counters.js';
+import { discardKept, keptBeside } from './kept.js';
 import { linkOf } from './link.js';
 import { checkDatabase } from './preflight.js';
 import { makeScratch, proveBackup, restoreBeside } from './prove.js';
+import { firstRows } from './rows.js';
 import { restoreArguments } from './restored.js';
 import { liveIdentity, makeStandby, unusedCopy } from './standby.js';
 import { reopen } from './sessions.js';
@@ -42,6 +44,9 @@ export function postgresStore(name: string, connections: Postgres): Store {
       asAdmin(link(context), copy, async (session) => (await unusedCopy(session, copy))?.oid === copyOid),
     written: async (context, since) => writtenSince(link(context), since),
     counters: async (context) => countersNow(link(context)),
+    rows: async (context, sql) => firstRows(link(context), sql),
+    kept: async (context) => keptBeside(link(context)),
+    discard: async (context, kept) => discardKept(link(context), kept),
     byHand: (_context, standby) => swapByHand(connections.admin_url, standby),
     commands: () => commandsOf(name, connections),
   };
