@@ -119,10 +119,28 @@ export interface Runtime {
     services?: string[];
     restart?: string[];
     renew_anonymous_volumes?: boolean;
-    observe?: string;
-    timeout?: string;
+    /** How compose is called. @default [docker, compose] */
+    program?: Argv;
+    /** How long services get to stop; what the compose file says without it. */
+    graceMs?: number;
+    /** How long services must stay up after the start. @default 5_000 */
+    observeMs: number;
+    /** Of each compose command. @default 300_000 */
+    timeoutMs: number;
   };
-  container?: { name: string; image: string; start: Argv; stop: Argv; update?: Argv; volume?: string; ports: number[] };
+  container?: {
+    name: string;
+    image: string;
+    start: Argv;
+    stop: Argv;
+    update?: Argv;
+    volume?: string;
+    ports: number[];
+    /** @default 5_000 */
+    observeMs: number;
+    /** @default 300_000 */
+    timeoutMs: number;
+  };
   /** `at_start`: the start lets users in. Otherwise `start` starts closed, reached at `closed_url`, until `open` runs. */
   open: 'at_start' | { open: Argv; close: Argv; closed_url: string };
 }

@@ -6,9 +6,13 @@ import type { Tools } from '../lib/tools.js';
 /** What a command is asked to be. Values of `env` may be secret: they reach the child's environment and nothing else. */
 export interface CommandRequest {
   argv: Argv;
-  /** @default the live checkout */
+  /** Runs inside this service of compose, or this container; without it on the host. */
+  in?: string;
+  /** With `in`: in a container of its own, made from that release's image, whatever runs. */
+  of?: Release;
+  /** @default the live checkout; with `in` an absolute path inside, else the image's own */
   cwd?: string;
-  /** Added to the worker's own PATH/HOME/LANG and the env file's variables. */
+  /** Added to the worker's own PATH/HOME/LANG and the env file's variables; with `in` to what the service has. */
   env?: Record<string, string>;
   /** @default 600_000 */
   deadlineMs?: number;
@@ -43,6 +47,8 @@ export interface StepContext {
   progress(line: string): void;
   /** Runs a command that changes nothing live; it dies with the worker and begins again. Throws CommandFailed. */
   read(request: CommandRequest): Promise<CommandResult>;
+  /** Asks a tool what there is: the same as `read`, but its output is given as it is, and stands in no record. Never throws for an exit code in `ok`. */
+  look(request: CommandRequest): Promise<CommandResult>;
   /**
    * Runs a command that changes the live system: it outlives the worker, and a second call with the same `name` in the same
    * step and try adopts the first. Throws CommandFailed, Timeout, OutcomeUnknown.

@@ -61,6 +61,7 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
   const code = source(definition).commands(definition, run.version);
   const back = run.previous ? source(definition).commands(definition, run.previous).switch : [];
   const runs = runtime(definition).commands(definition);
+  const resolved = run.kind === 'adopt' ? [] : await runtime(definition).resolved(context);
   const data = all.map((store) => store.commands());
   const upgrade = tool?.commands(definition).upgrade ?? [];
   return makePlan(definition, {
@@ -78,7 +79,7 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
       ...code,
       switchBack: back,
       stop: runs.stop,
-      start: runs.start,
+      start: [...runs.start, ...resolved],
       open: runs.open,
       close: runs.close,
       upgrade,

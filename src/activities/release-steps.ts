@@ -105,9 +105,9 @@ export async function start(context: Step, release: Release | null): Promise<Ste
 
 /** Scripts start by tag and compose by id: the tags name the release's images before, and the containers run them afterwards. */
 async function startAs(context: Step, release: Release): Promise<StepResult> {
-  if (!context.definition.source.images) return runtime(context.definition).start(context);
+  if (!context.definition.source.images) return runtime(context.definition).start(context, release);
   await pointTags(context, release);
-  const started = await runtime(context.definition).start(context);
+  const started = await runtime(context.definition).start(context, release);
   const others = await otherImages(context, release);
   if (others.length > 0) throw fail('NotStarted', `${release.version} was started, but ${others.join('; ')}`);
   return started;

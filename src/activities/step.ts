@@ -6,12 +6,14 @@ import { fail, failureType, rootMessage } from '../errors.js';
 import { whileChanging } from '../lib/change-mark.js';
 import { runAttached, runDetached, type CommandResult } from '../lib/command.js';
 import { EnvFile } from '../lib/env-file.js';
+import { Redactor } from '../lib/secret.js';
 import { appendEvidence } from '../lib/evidence.js';
 import { claim, refuseOthers, type Claimant } from '../lib/journal.js';
 import type { At, Call, Definition, Run } from '../model.js';
 import type { CommandRequest, StepContext } from './context.js';
 import { home, runFolder, type Host } from './host.js';
 import { readPinned, type Pinned } from './pinned.js';
+import { inside, sweepInside, type Asker } from './runtime/inside.js';
 import { releases } from './releases.js';
 import { heartbeats } from './heartbeats.js';
 import { writeUndoFile } from './undo-file.js';
@@ -19,6 +21,8 @@ import { writeUndoFile } from './undo-file.js';
 export interface Step extends StepContext {
   pinned: Pinned;
 }
+/** For output that is looked at and recorded nowhere; what reaches a failure's text is redacted there. */
+const nothingHidden = new Redactor([]);
 type Append = (entry: Parameters<typeof appendEvidence>[1]) => Promise<unknown>;
 
 /**
@@ -166,7 +170,8 @@ interface Own {
 function makeContext(host: Host, own: Own): StepContext {
   const { run, at, definition, folder, env, beats, append } = own;
   let reads = 0;
-  const place = (name: string) => join(folder, 'commands', `${at.undo ? 'undo-' : ''}${at.step}-${at.try}-${name}`);
+  const key = `${at.undo ? 'undo-' : ''}${at.step}-${at.try}`;
+  const place = (name: string) => join(folder, 'commands', `${key}-${name}`);
   const finish = async (
     name: string,
     changes: boolean,
@@ -189,13 +194,7 @@ function makeContext(host: Host, own: Own): StepContext {
         ...(log ? { log } : {}),
       },
     });
-    if (result.cancelled) throw new CancelledFailure(`${argv.join(' ')} was cancelled`);
-    if (timedOut) throw fail('Timeout', `${argv.join(' ')} was ended after ${request.deadlineMs ?? 600_000} ms`);
-    if (!(request.ok ?? [0]).includes(exitCode ?? -1))
-      throw fail('CommandFailed', `${argv.join(' ')} ended with exit code ${exitCode}: ${lastLines(tail)}`, {
-        tail: tail.slice(-2000),
-      });
-    return result;
+    return judge(request, result);
   };
   const spec = (request: CommandRequest) => ({
     argv: request.argv,
@@ -205,6 +204,28 @@ function makeContext(host: Host, own: Own): StepContext {
     deadlineMs: request.deadlineMs ?? 600_000,
     ...(request.input === undefined ? {} : { input: request.input }),
   });
+  const look = async (request: CommandRequest): Promise<CommandResult> => {
+    const asked = { ...spec(request), redactor: nothingHidden };
+    const result = await runAttached(asked, { signal: beats.interrupted });
+    if (beats.left()) throw leaving();
+    return judge(request, result);
+  };
+  const asker: Asker = {
+    run,
+    at,
+    definition,
+    folder,
+    variables: env.names(),
+    read: async (request) => look(request),
+  };
+  /** On the host as it is; inside a service by the docker client, whose death alone would leave the command running there. */
+  const placed = async (name: string, { in: service, ...request }: CommandRequest) => {
+    if (service === undefined) return { request, end: async () => undefined };
+    const mark = `${run.id}-${key}-${name}`;
+    const { argv, end } = await inside(asker, { ...request, in: service }, mark);
+    const { cwd: _, ...rest } = request;
+    return { request: { ...rest, argv }, end };
+  };
   return {
     run,
     at,
@@ -218,27 +239,45 @@ function makeContext(host: Host, own: Own): StepContext {
     staged: (release) => join(folder, 'code', release.sha),
     folderOf: (other) => runFolder(host, run.environment, other),
     progress: beats.say,
-    read: async (request) => {
+    look,
+    read: async (asked) => {
       reads += 1;
+      const name = `read-${reads}`;
+      if (asked.in !== undefined && Context.current().info.attempt > 1)
+        await sweepInside(asker, asked.in, `${run.id}-${key}-${name}`);
+      const { request, end } = await placed(name, asked);
       const signal = request.signal ? AbortSignal.any([beats.interrupted, request.signal]) : beats.interrupted;
       const result = await runAttached(spec(request), { signal, onLine: beats.say });
+      if (result.timedOut || result.cancelled || result.signal) await end();
       if (beats.left()) throw leaving();
-      return finish(`read-${reads}`, false, request, result);
+      return finish(name, false, request, result);
     },
-    change: async (name, request) =>
-      finish(
-        name,
-        true,
-        request,
-        await runDetached(place(name), spec(request), {
-          signal: beats.cancelled,
-          detach: beats.detach,
-          onLine: beats.say,
-        }),
-      ),
+    change: async (name, asked) => {
+      const { request, end } = await placed(name, asked);
+      const result = await runDetached(place(name), spec(request), {
+        signal: beats.cancelled,
+        detach: beats.detach,
+        onLine: beats.say,
+      });
+      // The client may have been ended by a signal, too: 128 and above.
+      if (result.timedOut || result.cancelled || (result.exitCode ?? 0) >= 128) await end();
+      return finish(name, true, request, result);
+    },
     began: (name) => existsSync(place(name)),
     record: async (id, kind, data) => void (await append({ id: `${own.id}-${id}`, kind, data })),
   };
+}
+
+function judge(request: CommandRequest, result: CommandResult): CommandResult {
+  const { exitCode, timedOut, cancelled, tail } = result;
+  const command = result.argv.join(' ');
+  if (cancelled) throw new CancelledFailure(`${command} was cancelled`);
+  if (timedOut) throw fail('Timeout', `${command} was ended after ${request.deadlineMs ?? 600_000} ms`);
+  if (!(request.ok ?? [0]).includes(exitCode ?? -1))
+    throw fail('CommandFailed', `${command} ended with exit code ${exitCode}: ${lastLines(tail)}`, {
+      tail: tail.slice(-2000),
+    });
+  return result;
 }
 
 /** A person decides after every failure; only a worker that leaves is followed by another try. */

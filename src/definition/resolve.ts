@@ -25,13 +25,27 @@ export function resolveDefinition(system: string, name: string, input: Environme
   };
 }
 
-function resolveRuntime({ processes, ...rest }: EnvironmentInput['runtime']): Runtime {
-  if (!processes) return rest;
-  const { timeout, env, ...commands } = processes;
-  return {
-    ...rest,
-    processes: { ...commands, env: env ?? {}, timeoutMs: timeout ? parseDuration(timeout)! : 120_000 },
-  };
+function resolveRuntime({ processes, compose, container, open }: EnvironmentInput['runtime']): Runtime {
+  if (processes) {
+    const { timeout, env, ...commands } = processes;
+    return { open, processes: { ...commands, env: env ?? {}, timeoutMs: ms(timeout, 120_000) } };
+  }
+  const times = ({ observe, timeout }: { observe?: string | undefined; timeout?: string | undefined }) => ({
+    observeMs: ms(observe, 5_000),
+    timeoutMs: ms(timeout, 300_000),
+  });
+  if (container) {
+    const { observe, timeout, ...rest } = container;
+    return { open, container: { ...rest, ...times({ observe, timeout }) } };
+  }
+  if (!compose) return { open };
+  const { observe, timeout, grace, ...rest } = compose;
+  const graceMs = grace ? { graceMs: parseDuration(grace)! } : {};
+  return { open, compose: { ...rest, ...times({ observe, timeout }), ...graceMs } };
+}
+
+function ms(duration: string | undefined, otherwise: number): number {
+  return duration ? parseDuration(duration)! : otherwise;
 }
 
 function resolveDatabases(input: EnvironmentInput['database']): Record<string, Database> {

@@ -118,8 +118,12 @@ export const sections = {
       services: list(service()).describe('Services of a release; others stay untouched').optional(),
       restart: list(service()).describe('Services to restart after a switch').optional(),
       renew_anonymous_volumes: z.boolean().describe('up -V').optional(),
-      observe: duration().describe('How long services must stay up after the start').optional(),
-      timeout: duration().describe('Deadline of each compose command').optional(),
+      program: argv().describe('How compose is called ([docker, compose])').optional(),
+      grace: duration()
+        .describe("How long services get to stop (the compose file's); going back takes 5s at most")
+        .optional(),
+      observe: duration().describe('How long services must stay up after the start (5s)').optional(),
+      timeout: duration().describe('Deadline of each compose command (5m)').optional(),
     })
       .describe('docker compose')
       .optional(),
@@ -131,6 +135,8 @@ export const sections = {
       update: argv().describe("The system's own update command").optional(),
       volume: filled().describe('Volume with its data').optional(),
       ports: list(port()).describe('Published ports'),
+      observe: duration().describe('How long it must stay up after the start (5s)').optional(),
+      timeout: duration().describe('Deadline of each of these commands (5m)').optional(),
     })
       .describe('One container run by scripts')
       .optional(),

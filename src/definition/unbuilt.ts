@@ -5,7 +5,7 @@ type Part = [name: string, position: string];
 
 /** What this build can run. All else that a definition names is listed by `unbuilt`. */
 const built = {
-  runtime: ['processes'],
+  runtime: ['processes', 'compose', 'container'],
   source: ['git', 'images'],
   migrations: ['sequelize'],
   databases: ['postgres'],

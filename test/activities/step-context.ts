@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandRequest, StepContext } from '../../src/activities/context.js';
+import { inside } from '../../src/activities/runtime/inside.js';
 import { fail } from '../../src/errors.js';
 import { runAttached, runDetached, type CommandResult, type CommandSpec } from '../../src/lib/command.js';
 import { EnvFile } from '../../src/lib/env-file.js';
@@ -40,10 +41,20 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     redactor: env.redactor,
     ...(request.input === undefined ? {} : { input: request.input }),
   });
-  const place = (name: string) =>
-    join(folder, 'commands', `${here.undo ? 'undo-' : ''}${here.step}-${here.try}-${name}`);
+  const key = `${here.undo ? 'undo-' : ''}${here.step}-${here.try}`;
+  const place = (name: string) => join(folder, 'commands', `${key}-${name}`);
+  const run = runOf(definition, previous);
+  let reads = 0;
+  const look = async (request: CommandRequest) => judge(request, await runAttached(specOf(request), {}));
+  const asker = { run, at: here, definition, folder, variables: env.names(), read: look };
+  const placed = async (name: string, { in: service, ...request }: CommandRequest) => {
+    if (service === undefined) return { request, end: async () => undefined };
+    const { argv, end } = await inside(asker, { ...request, in: service }, `${run.id}-${key}-${name}`);
+    const { cwd: _, ...rest } = request;
+    return { request: { ...rest, argv }, end };
+  };
   return {
-    run: runOf(definition, previous),
+    run,
     at: here,
     definition,
     folder,
@@ -55,13 +66,19 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     staged: (release) => join(folder, 'code', release.sha),
     folderOf: (run) => join(home, 'runs', run),
     progress: onLine,
-    read: async (request) => {
+    look,
+    read: async (asked) => {
+      const { request, end } = await placed(`read-${++reads}`, asked);
       const signal = request.signal ? { signal: request.signal } : {};
-      return judge(request, await runAttached(specOf(request), { onLine, ...signal }));
+      const result = await runAttached(specOf(request), { onLine, ...signal });
+      if (result.timedOut || result.signal) await end();
+      return judge(request, result);
     },
-    change: async (name, request) => {
+    change: async (name, asked) => {
+      const { request, end } = await placed(name, asked);
       const result = await runDetached(place(name), specOf(request), { onLine });
       if (!result.adopted) changes.push(name);
+      if (result.timedOut || (result.exitCode ?? 0) >= 128) await end();
       return judge(request, result);
     },
     began: (name) => existsSync(place(name)),

@@ -1,4 +1,4 @@
-import type { CheckResult, Definition, StepResult } from '../../model.js';
+import type { CheckResult, Definition, Release, StepResult } from '../../model.js';
 import type { StepContext } from '../context.js';
 
 /** What runs a system. Each method may be called twice, and claims success only from what it sees afterwards. */
@@ -8,8 +8,8 @@ export interface Runtime {
   preflight(context: StepContext): Promise<CheckResult[]>;
   /** Stops; proven by closed ports. */
   stop(context: StepContext): Promise<StepResult>;
-  /** Starts, closed where the definition says so; proven by a listener younger than the step. */
-  start(context: StepContext): Promise<StepResult>;
+  /** Starts that release, closed where the definition says so; proven by a listener or container younger than the step. */
+  start(context: StepContext, release: Release): Promise<StepResult>;
   open(context: StepContext): Promise<StepResult>;
   close(context: StepContext): Promise<StepResult>;
   /**
@@ -22,6 +22,8 @@ export interface Runtime {
   };
   /** Commands for the plan, secrets as $NAME. */
   commands(definition: Definition): Record<'stop' | 'start' | 'open' | 'close', string[]>;
+  /** What else the plan holds fast, such as the hash of a resolved configuration; a line each. */
+  resolved(context: StepContext): Promise<string[]>;
   /** Shell lines for undo.md. */
   byHand(context: StepContext): Record<'stop' | 'start' | 'open' | 'close', string[]>;
 }

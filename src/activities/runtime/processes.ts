@@ -6,10 +6,11 @@ import type { Argv, CheckResult, Definition, StepResult } from '../../model.js';
 import { unasked, type StepContext } from '../context.js';
 import type { Runtime } from './contract.js';
 import { listenersOn, nameListeners, openPorts } from './listeners.js';
-import { loopbackPort, portsOfSystem } from './public-ports.js';
+import { turn } from './open.js';
+import { portsOfSystem } from './public-ports.js';
 import { requestFor, settingsOf } from './settings.js';
 import { startProcesses } from './start.js';
-import { awaitClosed, awaitOpen } from './wait-for-ports.js';
+import { awaitClosed } from './wait-for-ports.js';
 
 /** Host processes that commands of the definition start and stop. What those commands say is a claim; ports are the proof. */
 export const processes: Runtime = {
@@ -17,9 +18,10 @@ export const processes: Runtime = {
   preflight: checkProcesses,
   stop,
   start: startProcesses,
-  open: (context) => turn(context, 'open'),
-  close: (context) => turn(context, 'close'),
+  open: (context) => turnProcesses(context, 'open'),
+  close: (context) => turnProcesses(context, 'close'),
   commands: (definition) => commandLines(definition, ''),
+  resolved: async () => [],
   byHand: ({ definition }) => commandLines(definition, `cd ${quoted(definition.directory)} && `),
 };
 
@@ -39,16 +41,9 @@ async function stop(context: StepContext): Promise<StepResult> {
   return { note: `${note}; closed: ${ports.join(', ')}`, data: { ports } };
 }
 
-async function turn(context: StepContext, which: 'open' | 'close'): Promise<StepResult> {
-  const { url, runtime } = context.definition;
-  if (runtime.open === 'at_start') return { note: which === 'open' ? 'open since start' : 'closes with stop' };
-  await context.change(which, requestFor(context, runtime.open[which]));
-  const port = loopbackPort(url);
-  if (port === undefined)
-    return { note: `${which} ran; ${new URL(url).host} is not this host's, so its port proves nothing` };
-  const { timeoutMs } = settingsOf(context.definition);
-  await (which === 'open' ? awaitOpen([port], timeoutMs) : awaitClosed([port], timeoutMs));
-  return { note: `port ${port} is ${which === 'open' ? 'open' : 'closed'}`, data: { port } };
+async function turnProcesses(context: StepContext, which: 'open' | 'close'): Promise<StepResult> {
+  const { argv: _, ...request } = requestFor(context, []);
+  return turn(context, which, { ...request, deadlineMs: settingsOf(context.definition).timeoutMs });
 }
 
 async function checkProcesses(context: StepContext): Promise<CheckResult[]> {

@@ -4,14 +4,18 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openPorts } from '../../../src/activities/runtime/listeners.js';
 import { runtime } from '../../../src/activities/runtime/lookup.js';
-import { definitionOf, stepContext } from '../step-context.js';
+import { stepContext, type TestStep } from '../step-context.js';
 import { gate, makeService, type Service } from './service.js';
 
 let service: Service;
 beforeEach(async () => void (service = await makeService()));
 afterEach(() => service.remove());
 
-const adapter = () => runtime(service.step().definition);
+const release = { version: '2.0.0', sha: '0'.repeat(40) };
+const adapter = () => {
+  const made = runtime(service.step().definition);
+  return { ...made, start: (context: TestStep) => made.start(context, release) };
+};
 const pid = () => readFileSync(join(service.directory, `pid.${service.port}`), 'utf8').trim();
 const failing = (type: string, text: string) => ({ type, message: expect.stringContaining(text) as string });
 
@@ -185,12 +189,4 @@ it('gives lines that stop and start it from a shell alone', async () => {
   await expect.poll(() => openPorts([service.port])).toEqual([service.port]);
   run(byHand.stop);
   await expect.poll(() => openPorts([service.port])).toEqual([]);
-});
-
-it('refuses a runtime that is not built, naming where it stands', () => {
-  const compose = definitionOf('/srv', {
-    runtime: { compose: {}, open: 'at_start' },
-    positions: { 'runtime.compose': 'systems/shop.yaml:7' },
-  });
-  expect(() => runtime(compose)).toThrow(/systems\/shop.yaml:7: runtime compose is not built/);
 });

@@ -45,7 +45,7 @@ export function makeImageStand(source: Definition['source'] = {}, parts: Partial
     ...repository.definition,
     system: name,
     environment: `${name}/production`,
-    runtime: { compose: { project: name }, open: 'at_start' },
+    runtime: { compose: { project: name, observeMs: 0, timeoutMs: 60_000 }, open: 'at_start' },
     source: {
       git: { version_file: 'VERSION' },
       images: {

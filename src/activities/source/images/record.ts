@@ -4,8 +4,10 @@ import { readJson, writeAtomic } from '../../../lib/files.js';
 import type { Images, Release } from '../../../model.js';
 import type { StepContext } from '../../context.js';
 
+type Place = Pick<StepContext, 'folder' | 'run'>;
+
 /** A release's images as far as they are known: from its plan or history, and what this run's `fetch` built. */
-export async function imagesOf(context: StepContext, release: Release): Promise<Images> {
+export async function imagesOf(context: Place, release: Release): Promise<Images> {
   return { ...(await readJson<Images>(pathOf(context, release, 'json'))), ...release.images };
 }
 
@@ -13,7 +15,7 @@ export async function imagesOf(context: StepContext, release: Release): Promise<
  * The compose file that pins each service to its image by id: the last `-f` wherever that release is started. There once `fetch` is
  * done, also for the release before. Two releases of one commit may have been built differently, so the run names it.
  */
-export function imagesOverride(context: StepContext, release: Release): string {
+export function imagesOverride(context: Place, release: Release): string {
   return pathOf(context, release, 'compose.yaml');
 }
 
@@ -27,6 +29,6 @@ export async function writeImages(context: StepContext, release: Release, images
   await writeAtomic(imagesOverride(context, release), ['services:', ...services, ''].join('\n'));
 }
 
-function pathOf(context: StepContext, release: Release, kind: 'json' | 'compose.yaml'): string {
+function pathOf(context: Place, release: Release, kind: 'json' | 'compose.yaml'): string {
   return join(context.folder, 'images', `${release.run ?? context.run.id}.${kind}`);
 }

@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectOf } from '../../../definition/claims.js';
+import { fail } from '../../../errors.js';
+import type { Argv, Definition, Runtime } from '../../../model.js';
+
+export type ComposeSettings = NonNullable<Runtime['compose']>;
+
+const defaults = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
+const overrides = defaults.map((name) => name.replace(/\.(ya?ml)$/, '.override.$1'));
+
+export function composeOf({ environment, runtime }: Definition): ComposeSettings {
+  if (!runtime.compose) throw fail('BadDefinition', `${environment}: runtime has no compose`);
+  return runtime.compose;
+}
+
+export function projectName(definition: Definition): string {
+  return composeOf(definition).project ?? projectOf(definition.directory);
+}
+
+/** The files that compose reads, relative to the checkout: the definition's, else those that compose looks for itself. */
+export function composeFiles(definition: Definition): string[] {
+  const named = composeOf(definition).files;
+  if (named) return named;
+  const there = (names: string[]) => names.filter((name) => existsSync(join(definition.directory, name))).slice(0, 1);
+  const found = there(defaults);
+  return found.length > 0 ? [...found, ...there(overrides)] : ['compose.yaml'];
+}
+
+/** Before the first release there may be none yet. */
+export function hasFiles(definition: Definition): boolean {
+  return composeFiles(definition).every((file) => existsSync(join(definition.directory, file)));
+}
+
+/**
+ * `docker compose` with everything that says which project is meant, to be run in the checkout. Variables come from the environment of
+ * the command alone: compose's own reading of an env file eats what follows a `$`.
+ */
+export function composeArgv(definition: Definition, override?: string): Argv {
+  const { profiles = [], program = ['docker', 'compose'] } = composeOf(definition);
+  const files = [...composeFiles(definition), ...(override ? [override] : [])];
+  return [
+    ...program,
+    ...['--project-name', projectName(definition), '--project-directory', '.', '--env-file', '/dev/null'],
+    ...files.flatMap((file) => ['--file', file]),
+    ...profiles.flatMap((profile) => ['--profile', profile]),
+  ];
+}

@@ -1,0 +1,121 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { didYouMean } from '../../../definition/nearest.js';
+import { rootMessage } from '../../../errors.js';
+import type { CheckResult } from '../../../model.js';
+import { unasked, type StepContext } from '../../context.js';
+import { openPorts } from '../listeners.js';
+import { whoHolds } from '../wait-for-ports.js';
+import { composeFiles, composeOf, hasFiles } from './arguments.js';
+import { containersOf, place, readProject, type Project } from './project.js';
+
+/** Before the first release the checkout may hold no compose file yet: the version that comes brings it, and `start` asks again. */
+export async function checkCompose(context: StepContext): Promise<CheckResult[]> {
+  const where = place(context);
+  const engine = await checkEngine(context, where);
+  const files = checkFiles(context, where);
+  if (engine.outcome !== 'pass' || files.outcome !== 'pass') return [engine, files];
+  if (!hasFiles(context.definition)) return [engine, files];
+  try {
+    const project = await readProject(context);
+    return [engine, files, ...checkProject(context, project, where), await checkPorts(context, project, where)];
+  } catch (error) {
+    return [
+      engine,
+      files,
+      unasked('compose-config', false, 'docker compose resolves its files', rootMessage(error), where),
+    ];
+  }
+}
+
+async function checkEngine(context: StepContext, where: string): Promise<CheckResult> {
+  const expected = 'the docker engine answers, with compose v2';
+  try {
+    const engine = await context.look({ argv: ['docker', 'version', '--format', '{{.Server.Version}}'] });
+    const compose = await context.look({ argv: ['docker', 'compose', 'version', '--short'] });
+    return unasked('engine', true, expected, `${engine.stdout?.trim()}, compose ${compose.stdout?.trim()}`, where);
+  } catch (error) {
+    return unasked('engine', false, expected, rootMessage(error), where);
+  }
+}
+
+function checkFiles(context: StepContext, where: string): CheckResult {
+  const files = composeFiles(context.definition);
+  const absent = files.filter((file) => !existsSync(join(context.definition.directory, file)));
+  const first = context.run.previous === null;
+  const seen =
+    absent.length === 0
+      ? files.join(', ')
+      : `no ${absent.join(', ')}${first ? ' yet: the new version has to bring it' : ''}`;
+  return unasked(
+    'compose-files',
+    absent.length === 0 || first,
+    `${files.join(', ')} in ${context.definition.directory}`,
+    seen,
+    where,
+  );
+}
+
+function checkProject({ definition }: StepContext, project: Project, where: string): CheckResult[] {
+  const { services, restart = [] } = composeOf(definition);
+  const unknown = [...(services ?? []), ...restart].filter((service) => !project.services.includes(service));
+  const guessed = unknown.map((service) => `\`${service}\`${didYouMean(service, project.services)}`);
+  const images = Object.keys(definition.source.images ?? {});
+  const unbuilt = project.built.filter((service) => project.ours.includes(service) && !images.includes(service));
+  return [
+    unasked(
+      'services',
+      unknown.length === 0,
+      'compose knows each service',
+      unknown.length === 0
+        ? project.ours.join(', ')
+        : `unknown: ${guessed.join(', ')}; there are ${project.services.join(', ')}`,
+      where,
+    ),
+    unasked(
+      'variables-set',
+      project.unset.length === 0,
+      'every variable that the compose files name is set',
+      project.unset.length === 0 ? 'all are' : `not set, so they would be blank: ${project.unset.join(', ')}`,
+      where,
+    ),
+    {
+      ...unasked(
+        'images-before',
+        unbuilt.length === 0,
+        'no service is built in the downtime',
+        unbuilt.length === 0
+          ? 'none is'
+          : `${unbuilt.join(', ')} is built by compose: name it in source.images, so that it is built beside the running one`,
+        where,
+      ),
+      must: definition.source.git?.install ? 'warn' : 'must',
+    },
+    {
+      ...unasked(
+        'compose-config',
+        true,
+        'docker compose resolves its files',
+        `sha256 ${project.sha256.slice(0, 12)}`,
+        where,
+      ),
+      must: 'record',
+    },
+  ];
+}
+
+/** Taken by ourselves, free, or in the way. */
+async function checkPorts(context: StepContext, project: Project, where: string): Promise<CheckResult> {
+  const { ours } = await containersOf(context, project.ours);
+  const ports = [...new Set(ours.flatMap((one) => one.ports))];
+  const foreign = await openPorts([...new Set(ours.filter((one) => !one.running).flatMap((one) => one.ports))]);
+  const held = ours.filter((one) => one.running).flatMap((one) => one.ports);
+  const taken = foreign.filter((port) => !held.includes(port));
+  return unasked(
+    'ports',
+    taken.length === 0,
+    'published ports are free or our own',
+    taken.length > 0 ? await whoHolds(taken) : ports.join(', ') || 'none is published',
+    where,
+  );
+}

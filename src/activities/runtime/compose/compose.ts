@@ -1,0 +1,217 @@
+import { existsSync } from 'node:fs';
+import { fail } from '../../../errors.js';
+import { quoted, shellLine } from '../../../lib/shell-line.js';
+import type { Argv, Definition, Release, StepResult } from '../../../model.js';
+import type { StepContext } from '../../context.js';
+import { imagesOverride } from '../../source/images/record.js';
+import type { Runtime } from '../contract.js';
+import type { Container } from '../docker-state.js';
+import { guardOf, guardValues } from '../guard.js';
+import { turn } from '../open.js';
+import { awaitClosed, whoHolds } from '../wait-for-ports.js';
+import { openPorts } from '../listeners.js';
+import { composeArgv, composeOf, hasFiles } from './arguments.js';
+import { checkCompose } from './checks.js';
+import { observe } from './observe.js';
+import { containersOf, readProject } from './project.js';
+
+/** Going back is in a hurry: whoever has not stopped by then is killed. */
+const shortGraceSeconds = 5;
+
+/** Services of docker compose. What `up` and `stop` say is a claim; containers and ports are the proof. */
+export const compose: Runtime = {
+  runs: async (context) => (await ours(context)).some(({ running }) => running),
+  preflight: checkCompose,
+  stop,
+  start,
+  open: (context) => turn(context, 'open', { deadlineMs: composeOf(context.definition).timeoutMs }),
+  close: (context) => turn(context, 'close', { deadlineMs: composeOf(context.definition).timeoutMs }),
+  commands: (definition) => lines(definition, ''),
+  resolved: async (context) => {
+    if (!hasFiles(context.definition)) return [];
+    return [`# docker compose config: sha256 ${(await readProject(context)).sha256}`];
+  },
+  byHand: (context) =>
+    lines(context.definition, `cd ${quoted(context.definition.directory)} && `, previousOverride(context)),
+};
+
+/** Stopped by people's own hand, so that no reboot starts it again behind a release that is half done. */
+async function stop(context: StepContext): Promise<StepResult> {
+  const { definition } = context;
+  const { timeoutMs } = composeOf(definition);
+  const containers = await ours(context);
+  const running = containers.filter(({ running }) => running);
+  const grace = graceOf(context);
+  const began = Date.now();
+  for (const { id, service, restartPolicy } of running)
+    // A container that always restarts comes back with the engine even after it was stopped.
+    if (restartPolicy === 'always')
+      await context.change(`hold-${service}-${id.slice(0, 12)}`, {
+        argv: ['docker', 'update', '--restart', 'unless-stopped', id],
+      });
+  const services = [...new Set(containers.map(({ service }) => service))];
+  if (services.length > 0 || context.began('stop'))
+    await context.change('stop', { argv: stopArgv(definition, services, grace), deadlineMs: timeoutMs });
+  const left = (await ours(context)).filter((one) => one.running);
+  if (left[0])
+    throw fail(
+      'NotStopped',
+      `${left.map(({ service }) => service).join(', ')} still runs after docker compose stop: look with docker ps, then retry`,
+    );
+  const ports = [...new Set(containers.flatMap((one) => one.ports))];
+  await awaitClosed(ports, timeoutMs);
+  const seconds = ((Date.now() - began) / 1000).toFixed(1);
+  return {
+    note: `${services.join(', ') || 'nothing'} stopped in ${seconds} s, grace ${grace ?? 'of the compose file'}${grace ? ' s' : ''}; closed: ${ports.join(', ') || 'no port'}`,
+    data: { services, ports, graceSeconds: grace ?? null },
+  };
+}
+
+/** New containers of the release's images, and of no other service's; proven by their ids and by watching them. */
+async function start(context: StepContext, release: Release): Promise<StepResult> {
+  const { definition } = context;
+  const { restart = [], timeoutMs, observeMs } = composeOf(definition);
+  const override = overrideOf(context, release);
+  const project = await readProject(context, override);
+  if (project.unset.length > 0)
+    throw fail(
+      'NotStarted',
+      `not set, so compose would leave it blank: ${project.unset.join(', ')}: add it to the env file`,
+    );
+  const before = await containersOf(context, project.ours);
+  if (!context.began('up')) await refuseTaken(before.ours);
+  await startNeeded(context, project, before.others, override);
+  const others = (await containersOf(context, project.ours)).others;
+  const argv = upArgv(definition, project.ours, override);
+  await context.change('up', { argv, env: guardValues(context), deadlineMs: timeoutMs });
+  const after = await containersOf(context, project.ours);
+  const recreated = others.filter(({ id }) => !after.others.some((one) => one.id === id));
+  if (recreated[0])
+    throw fail(
+      'NotStarted',
+      `${recreated.map(({ service }) => service).join(', ')} is no service of this release, but was recreated: what it held in its own container is gone with it`,
+    );
+  const missing = project.ours.filter((service) => !after.ours.some((one) => one.service === service));
+  if (missing.length > 0) throw fail('NotStarted', `${missing.join(', ')} has no container after docker compose up`);
+  for (const service of restart)
+    await context.change(`restart-${service}`, {
+      argv: [...composeArgv(definition, override), 'restart', service],
+      deadlineMs: timeoutMs,
+    });
+  const seen = await observe(context, after.ours, { timeoutMs, observeMs });
+  return {
+    note: `${seen.map(({ service, id }) => `${service} (${id.slice(0, 12)})`).join(', ')}, steady for ${Math.round(observeMs / 1000)} s`,
+    data: {
+      containers: seen.map(({ service, id, image, startedAt, ports }) => ({ service, id, image, startedAt, ports })),
+    },
+  };
+}
+
+async function ours(context: StepContext): Promise<Container[]> {
+  const named = composeOf(context.definition).services;
+  const services = named ?? (await readProject(context)).services;
+  return (await containersOf(context, services)).ours;
+}
+
+/** Nothing of ours runs any more, so whoever holds one of our ports is somebody else. */
+async function refuseTaken(containers: Container[]): Promise<void> {
+  if (containers.some(({ running }) => running)) return;
+  const taken = await openPorts([...new Set(containers.flatMap(({ ports }) => ports))]);
+  if (taken.length > 0)
+    throw fail(
+      'NotStarted',
+      `nothing was started, since the port is taken: ${await whoHolds(taken)}: end that process, then retry`,
+    );
+}
+
+/** What the release's services need and no release touches: started where it is not there, never recreated. */
+async function startNeeded(
+  context: StepContext,
+  { ours: own, needs }: { ours: string[]; needs: Record<string, string[]> },
+  others: Container[],
+  override: string | undefined,
+): Promise<void> {
+  const wanted = new Set<string>();
+  const visit = (service: string): void => {
+    for (const needed of needs[service] ?? []) {
+      if (wanted.has(needed)) continue;
+      wanted.add(needed);
+      visit(needed);
+    }
+  };
+  own.forEach(visit);
+  const absent = [...wanted].filter(
+    (service) => !own.includes(service) && !others.some((one) => one.service === service && one.running),
+  );
+  if (absent.length === 0) return;
+  const argv = [
+    ...composeArgv(context.definition, override),
+    'up',
+    '--detach',
+    '--no-build',
+    '--no-recreate',
+    '--no-deps',
+    ...absent,
+  ];
+  await context.change('up-needed', { argv, deadlineMs: composeOf(context.definition).timeoutMs });
+}
+
+function upArgv(definition: Definition, services: string[], override?: string): Argv {
+  const renew = composeOf(definition).renew_anonymous_volumes ? ['--renew-anon-volumes'] : [];
+  // A new container even where nothing changed: it reads its checkout and its variables anew, and proves that it started.
+  return [
+    ...composeArgv(definition, override),
+    'up',
+    '--detach',
+    '--no-build',
+    '--no-deps',
+    '--force-recreate',
+    ...renew,
+    ...services,
+  ];
+}
+
+function stopArgv(definition: Definition, services: string[], grace: number | undefined): Argv {
+  return [
+    ...composeArgv(definition),
+    'stop',
+    ...(grace === undefined ? [] : ['--timeout', String(grace)]),
+    ...services,
+  ];
+}
+
+/** Undefined: what the compose file says. */
+function graceOf({ definition, run, at }: StepContext): number | undefined {
+  const own = composeOf(definition).graceMs;
+  const seconds = own === undefined ? undefined : Math.ceil(own / 1000);
+  return at.undo || run.kind === 'rollback' ? Math.min(seconds ?? shortGraceSeconds, shortGraceSeconds) : seconds;
+}
+
+function overrideOf(context: StepContext, release: Release | null): string | undefined {
+  const path = release ? imagesOverride(context, release) : undefined;
+  return path && existsSync(path) ? path : undefined;
+}
+
+function previousOverride(context: StepContext): string | undefined {
+  return overrideOf(context, context.run.previous);
+}
+
+function lines(
+  definition: Definition,
+  before: string,
+  override?: string,
+): Record<'stop' | 'start' | 'open' | 'close', string[]> {
+  const { services = [], restart = [], graceMs } = composeOf(definition);
+  const { open } = definition.runtime;
+  const line = (argv: Argv, env = {}) => `${before}${shellLine(argv, env)}`;
+  const grace = graceMs === undefined ? undefined : Math.ceil(graceMs / 1000);
+  return {
+    stop: [line(stopArgv(definition, services, grace))],
+    start: [
+      line(upArgv(definition, services, override), guardOf(definition)),
+      ...(restart.length > 0 ? [line([...composeArgv(definition, override), 'restart', ...restart])] : []),
+    ],
+    open: open === 'at_start' ? [] : [line(open.open)],
+    close: open === 'at_start' ? [] : [line(open.close)],
+  };
+}

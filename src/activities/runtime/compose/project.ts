@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { parse } from 'yaml';
+import { fail } from '../../../errors.js';
+import type { StepContext } from '../../context.js';
+import { projectContainers, type Container } from '../docker-state.js';
+import { guardValues } from '../guard.js';
+import { composeArgv, composeOf, projectName } from './arguments.js';
+
+/** What compose makes of its files, profiles and variables. */
+export interface Project {
+  /** Services of the active profiles. */
+  services: string[];
+  /** Those that a release starts and stops. */
+  ours: string[];
+  /** Services that each waits for. */
+  needs: Record<string, string[]>;
+  /** Services that compose itself would build. */
+  built: string[];
+  images: Record<string, string>;
+  /** Names of variables that are set nowhere. */
+  unset: string[];
+  /** Of the whole resolved configuration, secrets included: says whether it changed, and nothing else. */
+  sha256: string;
+}
+
+/** `docker compose config`. Throws BadDefinition with compose's own words where the files do not resolve. */
+export async function readProject(context: StepContext, override?: string): Promise<Project> {
+  const argv = [...composeArgv(context.definition, override), 'config'];
+  const request = { env: guardValues(context), ok: Array.from({ length: 256 }, (_, code) => code) };
+  const { tail } = await context.look({ ...request, argv: [...argv, '--quiet'] });
+  const { exitCode, stdout = '' } = await context.look({ ...request, argv });
+  if (exitCode !== 0) throw fail('BadDefinition', `${place(context)}: docker compose says: ${lastLine(tail)}`);
+  const config = parse(stdout) as Config;
+  const services = Object.keys(config.services);
+  const named = composeOf(context.definition).services;
+  const unset = [...tail.matchAll(/The \\?"([^"\\]+)\\?" variable is not set/g)].map(([, name]) => name ?? '');
+  return {
+    services,
+    ours: named ?? services,
+    needs: mapValues(config, ({ depends_on = {} }) =>
+      Array.isArray(depends_on) ? depends_on : Object.keys(depends_on),
+    ),
+    built: services.filter((service) => config.services[service]?.build !== undefined),
+    images: mapValues(config, ({ image }) => image ?? ''),
+    unset: [...new Set(unset)],
+    sha256: createHash('sha256').update(stdout).digest('hex'),
+  };
+}
+
+/** Containers of the project: those of a release, and those that it must leave alone. */
+export async function containersOf(
+  context: StepContext,
+  ours: string[],
+): Promise<{ ours: Container[]; others: Container[] }> {
+  const all = await projectContainers((request) => context.look(request), projectName(context.definition));
+  return {
+    ours: all.filter(({ service }) => ours.includes(service)),
+    others: all.filter(({ service }) => !ours.includes(service)),
+  };
+}
+
+export function place({ definition }: StepContext): string {
+  return definition.positions['runtime.compose'] ?? definition.environment;
+}
+
+interface Config {
+  services: Record<string, { build?: unknown; image?: string; depends_on?: Record<string, unknown> | string[] }>;
+}
+
+function mapValues<T>(config: Config, take: (service: Config['services'][string]) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(config.services).map(([name, service]) => [name, take(service)]));
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? 'nothing';
+}

@@ -1,0 +1,120 @@
+import { fail, failureType, rootMessage } from '../../../errors.js';
+import { quoted, shellLine } from '../../../lib/shell-line.js';
+import type { Argv, CheckResult, Definition, Release, Runtime as RuntimeSection, StepResult } from '../../../model.js';
+import { unasked, type CommandRequest, type StepContext } from '../../context.js';
+import { observe } from '../compose/observe.js';
+import type { Runtime } from '../contract.js';
+import { inspectContainers, type Container } from '../docker-state.js';
+import { guardOf, guardValues } from '../guard.js';
+import { openPorts } from '../listeners.js';
+import { turn } from '../open.js';
+import { awaitClosed, awaitOpen, whoHolds } from '../wait-for-ports.js';
+import { keepContainer } from './kept.js';
+
+/** One container that scripts of the system run. What they say is a claim; the container and its ports are the proof. */
+export const container: Runtime = {
+  runs: async (context) => (await present(context))?.running ?? false,
+  preflight: checkContainer,
+  stop,
+  start,
+  open: (context) => turn(context, 'open', request(context)),
+  close: (context) => turn(context, 'close', request(context)),
+  commands: (definition) => lines(definition, ''),
+  resolved: async () => [],
+  byHand: ({ definition }) => lines(definition, `cd ${quoted(definition.directory)} && `),
+};
+
+async function stop(context: StepContext): Promise<StepResult> {
+  const { name, stop: argv, ports, timeoutMs } = settingsOf(context.definition);
+  const before = await present(context);
+  if (before) await keepContainer(context.folder, before);
+  let note = `${name} stopped`;
+  try {
+    await context.change('stop', { ...request(context), argv });
+  } catch (error) {
+    // A script may complain that there is nothing to stop, or not be there before the first release.
+    if (before?.running || !['CommandFailed', 'ToolMissing'].includes(failureType(error) ?? '')) throw error;
+    note = `${name} did not run; ${rootMessage(error)}`;
+  }
+  const left = await present(context);
+  if (left?.running)
+    throw fail('NotStopped', `${name} still runs after ${argv.join(' ')}: look with docker ps, then retry`);
+  if (left && left.restartPolicy === 'always')
+    // Else it would come back with the engine, behind a release that is half done.
+    await context.change('hold', { argv: ['docker', 'update', '--restart', 'unless-stopped', left.id] });
+  await awaitClosed(ports, timeoutMs);
+  return { note: `${note}; closed: ${ports.join(', ')}`, data: { ports } };
+}
+
+/** `start` of what runs already does nothing and says nothing: the proof is a container that was not there before. */
+async function start(context: StepContext, release: Release): Promise<StepResult> {
+  const { name, start: argv, ports, timeoutMs, observeMs } = settingsOf(context.definition);
+  const before = await present(context);
+  if (!context.began('start')) {
+    if (before?.running)
+      throw fail('NotStarted', `${name} runs already, so its start script would do nothing: stop it, then retry`);
+    const taken = await openPorts(ports);
+    if (taken.length > 0)
+      throw fail(
+        'NotStarted',
+        `nothing was started, since the port is taken: ${await whoHolds(taken)}: end that process, then retry`,
+      );
+    if (before) await context.record('before-start', 'container', { id: before.id, startedAt: before.startedAt });
+  }
+  await context.change('start', { ...request(context), argv, env: guardValues(context) });
+  const after = await present(context);
+  if (!after) throw fail('NotStarted', `there is no container ${name} after ${argv.join(' ')}`);
+  const [seen] = await observe(context, [after], { timeoutMs, observeMs });
+  await awaitOpen(ports, timeoutMs);
+  return {
+    note: `${name} (${after.id.slice(0, 12)}) runs ${release.version}, steady for ${Math.round(observeMs / 1000)} s`,
+    data: { container: { id: after.id, image: after.image, startedAt: seen?.startedAt ?? after.startedAt } },
+  };
+}
+
+async function checkContainer(context: StepContext): Promise<CheckResult[]> {
+  const { name, ports } = settingsOf(context.definition);
+  const where = context.definition.positions['runtime.container'] ?? 'unasked';
+  try {
+    const engine = await context.look({ argv: ['docker', 'version', '--format', '{{.Server.Version}}'] });
+    const now = await present(context);
+    if (now) await keepContainer(context.folder, now);
+    const taken = now?.running ? [] : await openPorts(ports);
+    const seen = now ? `${name} (${now.id.slice(0, 12)}) ${now.status}` : `no container ${name} yet`;
+    return [
+      unasked('engine', true, 'the docker engine answers', engine.stdout?.trim() ?? '', where),
+      { ...unasked('container', true, `${name} is the system's own`, seen, where), must: 'record' },
+      unasked(
+        'ports',
+        taken.length === 0,
+        `ports ${ports.join(', ')} are free or our own`,
+        taken.length > 0 ? await whoHolds(taken) : seen,
+        where,
+      ),
+    ];
+  } catch (error) {
+    return [unasked('engine', false, 'the docker engine answers', rootMessage(error), where)];
+  }
+}
+
+async function present(context: StepContext): Promise<Container | undefined> {
+  const [found] = await inspectContainers((asked) => context.look(asked), [settingsOf(context.definition).name]);
+  return found;
+}
+
+function request(context: StepContext): Omit<CommandRequest, 'argv'> & { deadlineMs: number } {
+  return { deadlineMs: settingsOf(context.definition).timeoutMs };
+}
+
+function settingsOf({ environment, runtime }: Definition): NonNullable<RuntimeSection['container']> {
+  if (!runtime.container) throw fail('BadDefinition', `${environment}: runtime has no container`);
+  return runtime.container;
+}
+
+function lines(definition: Definition, before: string): Record<'stop' | 'start' | 'open' | 'close', string[]> {
+  const { stop: stopping, start: starting } = settingsOf(definition);
+  const { open } = definition.runtime;
+  const line = (argv: Argv, env = {}) => [`${before}${shellLine(argv, env)}`];
+  const turned = open === 'at_start' ? { open: [], close: [] } : { open: line(open.open), close: line(open.close) };
+  return { stop: line(stopping), start: line(starting, guardOf(definition)), ...turned };
+}

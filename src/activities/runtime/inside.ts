@@ -1,0 +1,160 @@
+import { existsSync } from 'node:fs';
+import { fail } from '../../errors.js';
+import type { CommandResult } from '../../lib/command.js';
+import { readJson } from '../../lib/files.js';
+import type { Argv, At, Definition, Run } from '../../model.js';
+import type { CommandRequest } from '../context.js';
+import { imagesOf, imagesOverride } from '../source/images/record.js';
+import { composeArgv, projectName } from './compose/arguments.js';
+import { inspectContainers, projectContainers, type Container } from './docker-state.js';
+import { liveRelease } from './live-release.js';
+import { keptContainerPath } from './container/kept.js';
+
+/** Where a command inside a service is asked from: what of a step's context is known before it can run anything. */
+export interface Asker {
+  run: Run;
+  at: At;
+  definition: Definition;
+  folder: string;
+  /** Names of the env file's variables: a one-off container of a script-run system gets them. */
+  variables: string[];
+  read: (request: CommandRequest) => Promise<CommandResult>;
+}
+
+export interface Inside {
+  argv: Argv;
+  /** Ends what the command left running inside, and sees that it is gone. Killing the docker client alone leaves it. Throws OutcomeUnknown. */
+  end: () => Promise<void>;
+}
+
+/** Every process of a command inside a container inherits it, so that all of them are found again. */
+const MARK = 'SLIPWAY_COMMAND';
+
+/**
+ * The docker client's arguments for a command inside a service: in its running container, else in a container of its own made from the
+ * same image, without the service's entrypoint, which may migrate or start something. Values of `env` go by name. `mark` is unique to
+ * the command. Throws NotStarted where neither is possible.
+ */
+export async function inside(asker: Asker, request: CommandRequest & { in: string }, mark: string): Promise<Inside> {
+  const { definition, read } = asker;
+  const running = request.of ? undefined : await runningContainer(asker, request.in);
+  if (running) return inContainer(read, running, request, mark);
+  if (definition.runtime.compose) return inOneOff(read, oneOffOfService(asker, request), request, mark);
+  if (definition.runtime.container) return inOneOff(read, await oneOffOfContainer(asker, request), request, mark);
+  throw fail(
+    'BadDefinition',
+    `${definition.environment}: there is no service ${request.in}, since it runs as host processes`,
+  );
+}
+
+/** Ends what an attempt before left of a command that dies with its worker. */
+export async function sweepInside(asker: Asker, service: string, mark: string): Promise<void> {
+  await asker.read({ argv: ['docker', 'rm', '--force', oneOffName(mark)], ok: [0, 1] });
+  const running = await runningContainer(asker, service);
+  if (running) await endMarked(asker.read, running, mark);
+}
+
+async function runningContainer({ definition, read }: Asker, service: string): Promise<Container | undefined> {
+  const { compose, container } = definition.runtime;
+  const found = compose
+    ? (await projectContainers(read, projectName(definition))).filter((one) => one.service === service)
+    : await inspectContainers(read, [container?.name ?? service]);
+  return found.find((one) => one.running);
+}
+
+function inContainer(read: Asker['read'], { id }: Container, request: CommandRequest, mark: string): Inside {
+  const options = [
+    ...(request.input === undefined ? [] : ['--interactive']),
+    ...(request.cwd ? ['--workdir', request.cwd] : []),
+    ...['--env', `${MARK}=${mark}`],
+    ...names(request),
+  ];
+  return {
+    argv: ['docker', 'exec', ...options, id, ...request.argv],
+    end: async () => endMarked(read, { id }, mark),
+  };
+}
+
+interface OneOff {
+  /** Up to the options of the command itself. */
+  before: Argv;
+  /** Service or image. */
+  of: string;
+}
+
+function oneOffOfService(asker: Asker, request: CommandRequest & { in: string }): OneOff {
+  const release = request.of ?? liveRelease(asker.run, asker.at);
+  const override = release ? imagesOverride(asker, release) : undefined;
+  const compose = composeArgv(asker.definition, override && existsSync(override) ? override : undefined);
+  return { before: [...compose, 'run', '--rm', '--no-deps', '-T'], of: request.in };
+}
+
+/** Scripts may have removed the container: `stop` noted what was mounted where. */
+async function oneOffOfContainer(asker: Asker, request: CommandRequest & { in: string }): Promise<OneOff> {
+  const { definition, folder, run, at, variables } = asker;
+  const kept = await readJson<Container>(keptContainerPath(folder));
+  const release = request.of ?? liveRelease(run, at);
+  const images = release ? await imagesOf(asker, release) : {};
+  const image = (images[request.in] ?? Object.values(images)[0])?.id ?? kept?.image;
+  if (!image)
+    throw fail('NotStarted', `${definition.environment}: ${request.in} does not run, and no image of it is known`);
+  const mounts = (kept?.mounts ?? []).flatMap(({ type, name, source, target }) => [
+    '--volume',
+    `${type === 'volume' ? (name ?? source) : source}:${target}`,
+  ]);
+  const known = variables.filter((name) => request.env?.[name] === undefined).flatMap((name) => ['--env', name]);
+  return { before: ['docker', 'run', '--rm', '--pull', 'never', ...mounts, ...known], of: image };
+}
+
+function inOneOff(read: Asker['read'], { before, of }: OneOff, request: CommandRequest, mark: string): Inside {
+  const [program = '', ...rest] = request.argv;
+  const options = [
+    ...['--name', oneOffName(mark)],
+    ...(request.input === undefined ? [] : ['--interactive']),
+    ...(request.cwd ? ['--workdir', request.cwd] : []),
+    ...names(request),
+  ];
+  return {
+    argv: [...before, ...options, '--entrypoint', program, of, ...rest],
+    end: async () => {
+      await read({ argv: ['docker', 'rm', '--force', oneOffName(mark)], ok: [0, 1] });
+      if ((await inspectContainers(read, [oneOffName(mark)])).length > 0)
+        throw fail('OutcomeUnknown', `container ${oneOffName(mark)} cannot be removed: look at it before going on`);
+    },
+  };
+}
+
+/** Values never stand among the arguments: docker takes them from its own environment. */
+function names({ env = {} }: CommandRequest): Argv {
+  return Object.keys(env).flatMap((name) => ['--env', name]);
+}
+
+function oneOffName(mark: string): string {
+  return `slipway-${mark}`.toLowerCase().replaceAll(/[^a-z0-9_.-]/g, '-');
+}
+
+/** SIGTERM, then SIGKILL, to all that carry the mark; ends with 0 once none is left. */
+const endScript = `
+for signal in TERM TERM TERM KILL KILL KILL; do
+  left=
+  for process in /proc/[0-9]*; do
+    if tr '\\0' '\\n' <"$process/environ" 2>/dev/null | grep -qxF "$1"; then
+      left=1
+      kill -s "$signal" "\${process#/proc/}" 2>/dev/null
+    fi
+  done
+  [ -z "$left" ] && exit 0
+  sleep 1
+done
+exit 1
+`;
+
+async function endMarked(read: Asker['read'], { id }: { id: string }, mark: string): Promise<void> {
+  const argv = ['docker', 'exec', id, 'sh', '-c', endScript, 'sh', `${MARK}=${mark}`];
+  const { exitCode, tail } = await read({ argv, ok: Array.from({ length: 256 }, (_, code) => code) });
+  if (exitCode === 0 || /is not running|no such container/i.test(tail)) return;
+  throw fail(
+    'OutcomeUnknown',
+    `what ${mark} started inside container ${id.slice(0, 12)} may still run: ${tail.trim().split('\n').at(-1) ?? ''}`,
+  );
+}
