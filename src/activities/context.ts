@@ -22,6 +22,10 @@ export interface CommandRequest {
   signal?: AbortSignal;
   /** Written to the command's standard input, which is closed otherwise. */
   input?: string;
+  /** For `read`: a file that standard input reads, also by a command inside a service. */
+  inputFile?: string;
+  /** For `read`: a file that standard output is written into, byte by byte; it stands in no record. */
+  outputFile?: string;
 }
 
 /** What the host lends to a step: the pinned definition, its secrets, its commands, its record. Made once per activity. */

@@ -203,6 +203,8 @@ function makeContext(host: Host, own: Own): StepContext {
     redactor: env.redactor,
     deadlineMs: request.deadlineMs ?? 600_000,
     ...(request.input === undefined ? {} : { input: request.input }),
+    ...(request.inputFile === undefined ? {} : { inputFile: request.inputFile }),
+    ...(request.outputFile === undefined ? {} : { outputFile: request.outputFile }),
   });
   const look = async (request: CommandRequest): Promise<CommandResult> => {
     const asked = { ...spec(request), redactor: nothingHidden };

@@ -10,6 +10,8 @@ const built = {
   migrations: ['sequelize'],
   databases: ['postgres'],
 };
+/** Kinds whose tools run inside a service, too. */
+const builtInside = ['postgres'];
 /** Sections and options that wait for their build, by path. */
 const later = ['files.keep', 'window.announce', 'effects', 'notes', 'notify'];
 
@@ -40,7 +42,7 @@ function kinds(holder: object, word: string, known: string[], done: string[], at
     if (!known.includes(kind) || options === undefined) return [];
     const path = at === word ? `${at}.${kind}` : at;
     if (!done.includes(kind)) return [[`${word} ${kind}`, path]];
-    return options.in === undefined ? [] : [[`${word} ${kind} in ${options.in}`, path]];
+    return options.in === undefined || builtInside.includes(kind) ? [] : [[`${word} ${kind} in ${options.in}`, path]];
   });
 }
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { closeSync, createReadStream, createWriteStream, openSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -28,6 +29,10 @@ export interface CommandSpec {
   env: Record<string, string>;
   /** Attached only. @default standard input is empty */
   input?: string;
+  /** Attached only: the file that standard input reads. */
+  inputFile?: string;
+  /** Attached only: the file that standard output is written into as it comes, byte by byte, and nowhere else. */
+  outputFile?: string;
   deadlineMs: number;
   redactor: Redactor;
 }
@@ -74,6 +79,7 @@ export async function runAttached(spec: CommandSpec, { signal, onLine }: Attache
   checkProgram(spec.argv, spec.env.PATH, spec.cwd);
   if (signal?.aborted) return { ...notStarted(spec), stdout: '' };
   const startedAt = performance.now();
+  const files = openFiles(spec);
   const child = execa(...dyingWithParent(spec.argv), {
     cwd: spec.cwd,
     env: spec.env,
@@ -83,9 +89,11 @@ export async function runAttached(spec: CommandSpec, { signal, onLine }: Attache
     cleanup: false,
     reject: false,
     buffer: false,
-    stdio: [spec.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [files.input ?? (spec.input === undefined ? 'ignore' : 'pipe'), files.output ?? 'pipe', 'pipe'],
     ...(spec.input === undefined ? {} : { input: spec.input }),
   });
+  // The child has its own.
+  files.close();
   const { pid } = child;
   if (pid === undefined)
     throw fail('CommandFailed', spec.redactor.redact((await child).shortMessage ?? 'the command could not be started'));
@@ -93,7 +101,9 @@ export async function runAttached(spec: CommandSpec, { signal, onLine }: Attache
   const tail = OutputBuffer.tail(spec.redactor);
   const stdout = new OutputBuffer(spec.redactor, 'start', stdoutLimit);
   const streams = [
-    collect(child.stdout, (text) => [tail, stdout].forEach((buffer) => buffer.add(text)), spec.redactor, onLine),
+    ...(child.stdout
+      ? [collect(child.stdout, (text) => [tail, stdout].forEach((buffer) => buffer.add(text)), spec.redactor, onLine)]
+      : []),
     collect(child.stderr, (text) => tail.add(text), spec.redactor, onLine),
   ];
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
@@ -103,7 +113,7 @@ export async function runAttached(spec: CommandSpec, { signal, onLine }: Attache
   const [exitCode, ending] = await exited;
   // A daemon in a session of its own may hold the pipes for ever; what the command itself wrote is there at once.
   await Promise.race([Promise.all(streams), wait(1_000, undefined, { ref: false })]);
-  child.stdout.destroy();
+  child.stdout?.destroy();
   child.stderr.destroy();
   return {
     argv: redactedArgv(spec),
@@ -170,6 +180,17 @@ function startDetached(folder: string, spec: CommandSpec): Wrapper {
   let ended = wrapper.pid === undefined;
   wrapper.once('exit', () => (ended = true));
   return { pid: wrapper.pid, ended: () => ended };
+}
+
+/** Streams that nothing here reads or writes: the child gets their files themselves. */
+function openFiles({ inputFile, outputFile }: CommandSpec) {
+  const input = inputFile === undefined ? undefined : openSync(inputFile, 'r');
+  const output = outputFile === undefined ? undefined : openSync(outputFile, 'w', 0o600);
+  return {
+    input: input === undefined ? undefined : createReadStream('', { fd: input, autoClose: false }),
+    output: output === undefined ? undefined : createWriteStream('', { fd: output, autoClose: false }),
+    close: () => [input, output].forEach((file) => file !== undefined && closeSync(file)),
+  };
 }
 
 function redactedArgv({ argv, redactor }: CommandSpec): Argv {

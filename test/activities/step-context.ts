@@ -40,6 +40,8 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     deadlineMs: request.deadlineMs ?? 600_000,
     redactor: env.redactor,
     ...(request.input === undefined ? {} : { input: request.input }),
+    ...(request.inputFile === undefined ? {} : { inputFile: request.inputFile }),
+    ...(request.outputFile === undefined ? {} : { outputFile: request.outputFile }),
   });
   const key = `${here.undo ? 'undo-' : ''}${here.step}-${here.try}`;
   const place = (name: string) => join(folder, 'commands', `${key}-${name}`);

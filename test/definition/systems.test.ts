@@ -96,7 +96,6 @@ describe('unbuilt', () => {
     const definition = await loadDefinition('systems', 'smart-accounting/production');
     expect(unbuilt(definition)).toEqual(
       expect.arrayContaining([
-        expect.stringMatching(/^database postgres in db \(/),
         expect.stringMatching(/^migrations sequelize in backend \(/),
       ]),
     );

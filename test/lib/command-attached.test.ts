@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runAttached } from '../../src/lib/command.js';
@@ -28,6 +28,16 @@ describe('runAttached', () => {
     const folder = temporaryFolder();
     expect((await runAttached(commandIn(folder, 'cat', { input: 'ä\n' }))).stdout).toBe('ä\n');
     expect((await runAttached(commandIn(folder, 'exit 0', { input: 'x'.repeat(1 << 20) }))).exitCode).toBe(0);
+  });
+
+  it('reads a file and writes into one, byte by byte, with errors kept apart', async () => {
+    const folder = temporaryFolder();
+    const [inputFile, outputFile] = [join(folder, 'in'), join(folder, 'out')];
+    const bytes = Buffer.concat([Buffer.alloc(5_000_000, 0xff), Buffer.from('a correct-horse')]);
+    writeFileSync(inputFile, bytes);
+    const result = await runAttached({ ...commandIn(folder, 'cat; echo done >&2'), inputFile, outputFile });
+    expect(result).toMatchObject({ exitCode: 0, stdout: '', tail: 'done\n' });
+    expect(readFileSync(outputFile).equals(bytes)).toBe(true);
   });
 
   it('keeps the last 8 KiB of output, and at most 4 MiB of standard output, without a piece of a secret at the cuts', async () => {

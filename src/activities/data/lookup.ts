@@ -11,10 +11,5 @@ export function stores(definition: Definition): Store[] {
 function storeOf(name: string, database: Database, { positions }: Definition): Store {
   const where = positions[`databases.${name}`] ?? positions['database'] ?? `database ${name}`;
   if (!('postgres' in database)) throw fail('NotBuilt', `${where}: SQLite databases are not built yet`);
-  if (database.postgres.in)
-    throw fail(
-      'NotBuilt',
-      `${where}: a database's tools inside a compose service (in: ${database.postgres.in}) are not built yet`,
-    );
   return postgresStore(name, database.postgres);
 }

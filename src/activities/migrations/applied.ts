@@ -1,7 +1,7 @@
 import { fail } from '../../errors.js';
 import type { StepContext } from '../context.js';
-import { readAddress } from '../data/postgres/address.js';
 import { query, withSession } from '../data/postgres/connect.js';
+import { reachable } from '../data/postgres/reach.js';
 
 const homes = `SELECT n.nspname AS schema, has_table_privilege(c.oid, 'SELECT') AS readable
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -9,7 +9,7 @@ const homes = `SELECT n.nspname AS schema, has_table_privilege(c.oid, 'SELECT') 
 
 /** Names in the table "SequelizeMeta", as umzug sorts them; the order in which they were applied is written down nowhere. [] without it. */
 export async function appliedMigrations(context: StepContext, url: string): Promise<string[]> {
-  const address = readAddress(url);
+  const address = await reachable(context, url);
   return withSession(address, context.run.id, async (session) => {
     const found = await query<{ schema: string; readable: boolean }>(session, homes);
     const [home, ...others] = found;

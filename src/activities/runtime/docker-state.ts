@@ -20,6 +20,10 @@ export interface Container {
   image: string;
   /** Published on this host. */
   ports: number[];
+  /** The same, with the port inside that each leads to, and where on this host it listens. */
+  published: { inside: number; host: string; port: number }[];
+  /** Its own in each network; none where it shares this host's. */
+  addresses: string[];
   mounts: { type: string; name?: string; source: string; target: string }[];
   restartPolicy: string;
 }
@@ -58,7 +62,10 @@ interface Inspected {
     PortBindings: Record<string, { HostPort: string }[] | null> | null;
     RestartPolicy: { Name: string };
   };
-  NetworkSettings: { Ports: Record<string, { HostPort: string }[] | null> | null };
+  NetworkSettings: {
+    Ports: Record<string, { HostIp: string; HostPort: string }[] | null> | null;
+    Networks: Record<string, { IPAddress: string }> | null;
+  };
   Mounts: { Type: string; Name?: string; Source: string; Destination: string }[];
 }
 
@@ -77,6 +84,10 @@ function readContainer(one: Inspected): Container {
     startedAt: one.State.StartedAt,
     image: one.Image,
     ports: [...new Set(ports)].filter((port) => port > 0),
+    published: one.State.Running ? publishedPorts(one.NetworkSettings.Ports ?? {}) : [],
+    addresses: Object.values(one.NetworkSettings.Networks ?? {})
+      .map(({ IPAddress }) => IPAddress)
+      .filter(Boolean),
     mounts: one.Mounts.map(({ Type, Name, Source, Destination }) => ({
       type: Type,
       ...(Name ? { name: Name } : {}),
@@ -85,4 +96,14 @@ function readContainer(one: Inspected): Container {
     })),
     restartPolicy: one.HostConfig.RestartPolicy.Name,
   };
+}
+
+function publishedPorts(ports: NonNullable<Inspected['NetworkSettings']['Ports']>): Container['published'] {
+  return Object.entries(ports).flatMap(([inside, hosts]) =>
+    (inside.endsWith('/tcp') ? (hosts ?? []) : []).map(({ HostIp, HostPort }) => ({
+      inside: Number.parseInt(inside),
+      host: { '': '127.0.0.1', '0.0.0.0': '127.0.0.1', '::': '::1' }[HostIp] ?? HostIp,
+      port: Number(HostPort),
+    })),
+  );
 }

@@ -54,7 +54,11 @@ export async function sweepInside(asker: Asker, service: string, mark: string): 
   if (running) await endMarked(asker.read, running, mark);
 }
 
-async function runningContainer({ definition, read }: Asker, service: string): Promise<Container | undefined> {
+/** Undefined where it does not run. */
+export async function runningContainer(
+  { definition, read }: Pick<Asker, 'definition' | 'read'>,
+  service: string,
+): Promise<Container | undefined> {
   const { compose, container } = definition.runtime;
   const found = compose
     ? (await projectContainers(read, projectName(definition))).filter((one) => one.service === service)
@@ -64,7 +68,7 @@ async function runningContainer({ definition, read }: Asker, service: string): P
 
 function inContainer(read: Asker['read'], { id }: Container, request: CommandRequest, mark: string): Inside {
   const options = [
-    ...(request.input === undefined ? [] : ['--interactive']),
+    ...(readsInput(request) ? ['--interactive'] : []),
     ...(request.cwd ? ['--workdir', request.cwd] : []),
     ...['--env', `${MARK}=${mark}`],
     ...names(request),
@@ -110,7 +114,7 @@ function inOneOff(read: Asker['read'], { before, of }: OneOff, request: CommandR
   const [program = '', ...rest] = request.argv;
   const options = [
     ...['--name', oneOffName(mark)],
-    ...(request.input === undefined ? [] : ['--interactive']),
+    ...(readsInput(request) ? ['--interactive'] : []),
     ...(request.cwd ? ['--workdir', request.cwd] : []),
     ...names(request),
   ];
@@ -122,6 +126,10 @@ function inOneOff(read: Asker['read'], { before, of }: OneOff, request: CommandR
         throw fail('OutcomeUnknown', `container ${oneOffName(mark)} cannot be removed: look at it before going on`);
     },
   };
+}
+
+function readsInput({ input, inputFile }: CommandRequest): boolean {
+  return input !== undefined || inputFile !== undefined;
 }
 
 /** Values never stand among the arguments: docker takes them from its own environment. */

@@ -20,14 +20,14 @@ describe('the stores of a definition', () => {
     expect(store?.commands().backup.join('\n')).toMatch(/pg_dump .*--snapshot=….*\$BACKUP_URL/);
   });
 
-  it.each([
-    ['a kind without an adapter', { sqlite: { file: 'x.db' } }],
-    ['tools inside a service', { postgres: { ...postgres, in: 'db' } }],
-  ])('are refused as not built for %s, with the place', (_what, database) => {
-    const definition = definitionOf('/srv', {
-      databases: { main: database },
-      positions: { 'databases.main': 'systems/shop.yaml:9' },
-    });
-    expect(() => stores(definition)).toThrow(/^systems\/shop\.yaml:9: /);
-  });
+  it.each([['a kind without an adapter', { sqlite: { file: 'x.db' } }]])(
+    'are refused as not built for %s, with the place',
+    (_what, database) => {
+      const definition = definitionOf('/srv', {
+        databases: { main: database },
+        positions: { 'databases.main': 'systems/shop.yaml:9' },
+      });
+      expect(() => stores(definition)).toThrow(/^systems\/shop\.yaml:9: /);
+    },
+  );
 });

@@ -2,16 +2,13 @@ import { failureType } from '../../../errors.js';
 import type { StepContext } from '../../context.js';
 import type { StoreBackup } from '../contract.js';
 import { storeFile } from '../stored-file.js';
-import { toolEnv } from './address.js';
 import { readCatalog } from './catalog.js';
 import { close, connect, query, withSession, type Session } from './connect.js';
 import { readContents } from './contents.js';
 import { findDatabase, serverMajor, shapeLines } from './databases.js';
 import type { Link } from './link.js';
+import { programOf, type Program } from './programs.js';
 import { rangeLines, readPositions } from './sequences.js';
-
-/** A dump may take as long as it needs; it dies with the worker. */
-export const dayMs = 86_400_000;
 
 /**
  * Writes `<folder>/<store>.dump`. One exported snapshot feeds `pg_dump` and everything that the manifest says, so that both speak of the
@@ -25,7 +22,7 @@ export async function takeBackup(context: StepContext, link: Link, folder: strin
       'SELECT pg_export_snapshot() AS snapshot',
     );
     const before = await readPositions(session);
-    const pgDump = await context.tools.postgres('pg_dump', await serverMajor(session));
+    const pgDump = await programOf(context, link, 'pg_dump', await serverMajor(session));
     const [stored, seen] = await Promise.all([
       storeFile(context, folder, `${link.store}.dump`, (file) => dump(context, link, pgDump, snapshot, file)),
       readAll(link, session, snapshot),
@@ -54,15 +51,12 @@ async function readAll(
   }
 }
 
-async function dump(context: StepContext, link: Link, pgDump: string, snapshot: string, file: string): Promise<void> {
-  const run = (compression: string) =>
-    context.read({
-      argv: [pgDump, ...dumpArguments(snapshot, file, compression)],
-      env: toolEnv(link.backup, link.run),
-      deadlineMs: dayMs,
-    });
-  const { stdout } = await context.read({ argv: [pgDump, '--version'] });
-  if (Number(/\) (\d+)/.exec(stdout ?? '')?.[1]) < 16) return void (await run('1'));
+async function dump(context: StepContext, link: Link, pgDump: Program, snapshot: string, file: string): Promise<void> {
+  const run = (compression: string) => {
+    const argv = dumpArguments(snapshot, link.inside ? undefined : file, compression);
+    return context.read(pgDump.on(link.backup, argv, link.inside ? { outputFile: file } : {}));
+  };
+  if (pgDump.major < 16) return void (await run('1'));
   try {
     await run('zstd:1');
   } catch (error) {
@@ -71,13 +65,14 @@ async function dump(context: StepContext, link: Link, pgDump: string, snapshot: 
   }
 }
 
-export function dumpArguments(snapshot: string, file: string, compression: string): string[] {
+/** Without a file it goes to standard output. */
+export function dumpArguments(snapshot: string, file: string | undefined, compression: string): string[] {
   return [
     '--format=custom',
     `--snapshot=${snapshot}`,
     `--compress=${compression}`,
     '--lock-wait-timeout=60000',
     '--no-password',
-    `--file=${file}`,
+    ...(file === undefined ? [] : [`--file=${file}`]),
   ];
 }

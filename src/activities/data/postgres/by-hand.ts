@@ -1,16 +1,24 @@
+import { quoted } from '../../../lib/shell-line.js';
+import type { Definition } from '../../../model.js';
+import { composeArgv } from '../../runtime/compose/arguments.js';
 import type { StandbyRecord } from '../contract.js';
 import { quoteName, quoteText } from './names.js';
 
 /**
  * Shell lines, for `set -eu` too, that swap the copy in with nothing but psql, also where it was swapped in before. The end opens the live database
  * whatever became of those above. `psql` takes the maintenance database from the URL alone, so the URL's own is replaced there.
+ * `psql`: how it is called with "$ADMIN_URL".
  */
-export function swapByHand(adminUrl: string, { live, copy, copyOid, replaced }: StandbyRecord): string[] {
+export function swapByHand(
+  adminUrl: string,
+  { live, copy, copyOid, replaced }: StandbyRecord,
+  psql = 'psql "$ADMIN_URL" -X -q -v ON_ERROR_STOP=1',
+): string[] {
   const url = /^\$\{?\w+\}?$/.test(adminUrl) ? `"${adminUrl}"` : `'${adminUrl.replaceAll("'", `'\\''`)}'`;
-  const psql = 'psql "$ADMIN_URL" -X -q -v ON_ERROR_STOP=1';
   const allow = `ALTER DATABASE ${quoteName(live.name)} ALLOW_CONNECTIONS true;`;
   return [
     `ADMIN_URL=$(printf '%s' ${url} | sed -E 's#^postgres(ql)?(\\+[A-Za-z0-9_]+)?://([^/?]*)(/[^?]*)?#postgresql://\\3/postgres#')`,
+    'export ADMIN_URL',
     'SWAPPED=0',
     `${psql} <<'SQL' || SWAPPED=$?`,
     `SELECT EXISTS (SELECT FROM pg_database WHERE oid = ${oid(copyOid)} AND datname = ${quoteText(live.name)}) AS done,`,
@@ -39,6 +47,14 @@ export function swapByHand(adminUrl: string, { live, copy, copyOid, replaced }: 
     'SQL',
     '[ "$SWAPPED" = 0 ]',
   ];
+}
+
+/** Inside a service, where a URL with a name of its network leads somewhere. */
+export function psqlInside(definition: Definition, service: string): string {
+  const container = definition.runtime.compose
+    ? `"$(${composeArgv(definition).map(quoted).join(' ')} ps --quiet ${quoted(service)})"`
+    : quoted(definition.runtime.container?.name ?? service);
+  return `docker exec -i -e ADMIN_URL ${container} sh -c 'exec psql "$ADMIN_URL" -X -q -v ON_ERROR_STOP=1'`;
 }
 
 /** Digits only: it stands in a script. */

@@ -7,6 +7,8 @@ import { query, withSession, type Session } from './connect.js';
 import { serverMajor, systemIdentifier } from './databases.js';
 import type { Link } from './link.js';
 import { obstacles, readers } from './obstacles.js';
+import { programOf } from './programs.js';
+import { isOfHost } from './reach.js';
 import { tryRights } from './rights.js';
 
 /** Every check runs and is shown, whatever the others say. Changes nothing but scratch that it drops. */
@@ -71,19 +73,17 @@ async function identity(session: Session): Promise<string> {
   return `server ${await systemIdentifier(session)}, oid ${row?.oid}`;
 }
 
-async function checkTools(context: StepContext, { store, run, backup }: Link): Promise<CheckResult[]> {
+async function checkTools(context: StepContext, link: Link): Promise<CheckResult[]> {
+  const { store, run, backup, inside } = link;
   const major = await withSession(backup, run, serverMajor);
-  const checks = ['pg_dump', 'pg_restore'].map(async (tool) => {
+  const results: CheckResult[] = [];
+  for (const tool of ['pg_dump', 'pg_restore'] as const) {
     let seen = '';
-    const failed = await attempt(async () => (seen = await context.tools.postgres(tool, major)));
-    return unasked(
-      `${store}: ${tool}`,
-      failed === undefined,
-      `${tool} for PostgreSQL ${major} or newer`,
-      failed ?? seen,
-    );
-  });
-  return Promise.all(checks);
+    const failed = await attempt(async () => (seen = (await programOf(context, link, tool, major)).path));
+    const expected = `${tool} for PostgreSQL ${major} or newer${inside ? ` in ${inside.service}` : ''}`;
+    results.push(unasked(`${store}: ${tool}`, failed === undefined, expected, failed ?? seen));
+  }
+  return results;
 }
 
 /** Dump, scratch, standby copy and what a restore would need stand beside the live database at once. */
@@ -95,15 +95,22 @@ async function checkRoom(context: StepContext, link: Link): Promise<CheckResult[
     return [Number(row?.size), shown[0]?.data_directory] as const;
   });
   const backups = resolve(context.env.value(context.definition.backup.directory ?? join(context.home, 'backups')));
-  const local = ['localhost', '127.0.0.1', '::1'].includes(link.admin.host) || link.admin.host.startsWith('/');
   return [
-    await room(`${store}: room for copies`, size * 3.2, local ? directory : undefined),
-    await room(`${store}: room for the backup`, size, backups),
+    room(`${store}: room for copies`, size * 3.2, directory, await freeAtServer(context, link, directory)),
+    room(`${store}: room for the backup`, size, backups, await freeBytes(backups)),
   ];
 }
 
-async function room(name: string, needed: number, path: string | undefined): Promise<CheckResult> {
-  const free = path === undefined ? undefined : await freeBytes(path);
+/** Undefined where it cannot be seen. */
+async function freeAtServer(context: StepContext, link: Link, path: string | undefined): Promise<number | undefined> {
+  if (path === undefined) return undefined;
+  if (!link.inside) return isOfHost(link.admin) ? freeBytes(path) : undefined;
+  const { stdout = '' } = await context.read({ in: link.inside.service, argv: ['df', '-Pk', path], ok: [0, 1] });
+  const [, available] = /\s(\d+)\s+\d+%\s/.exec(stdout) ?? [];
+  return available === undefined ? undefined : Number(available) * 1024;
+}
+
+function room(name: string, needed: number, path: string | undefined, free: number | undefined): CheckResult {
   if (free === undefined) {
     const seen = path === undefined ? "the server's folder cannot be seen from here" : `${path} cannot be looked at`;
     return { ...unasked(name, true, `${megabytes(needed)} free`, seen), outcome: 'skip' };

@@ -1,12 +1,11 @@
 import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fail, failureType, rootMessage } from '../../../errors.js';
 import { replaceFile } from '../../../lib/files.js';
 import type { StepContext } from '../../context.js';
 import type { StoreBackup } from '../contract.js';
 import { withPlainFile } from '../stored-file.js';
-import { atDatabase, toolEnv } from './address.js';
-import { dayMs } from './backup.js';
+import { atDatabase } from './address.js';
 import { findDifferences, refuseDifferences } from './compare.js';
 import { query, type Session } from './connect.js';
 import {
@@ -20,6 +19,7 @@ import {
   type DatabaseShape,
 } from './databases.js';
 import type { Link } from './link.js';
+import { programOf } from './programs.js';
 
 /**
  * Restores the stored file into a new database `name` and compares everything with the manifest. `session` is the admin's, beside.
@@ -74,27 +74,49 @@ async function restoreFile(
   name: string,
   path: string,
 ): Promise<void> {
-  const pgRestore = await context.tools.postgres('pg_restore', await serverMajor(session));
+  const pgRestore = await programOf(context, link, 'pg_restore', await serverMajor(session));
   const list = join(context.folder, `${name}.list`);
-  const run = (argv: string[]) =>
-    context.read({
-      argv: [pgRestore, ...argv],
-      env: toolEnv(atDatabase(link.admin, name), link.run),
-      deadlineMs: dayMs,
-    });
+  const address = atDatabase(link.admin, name);
   try {
-    await run(['--list', `--file=${list}`, path]);
+    await context.read(
+      link.inside
+        ? pgRestore.on(address, ['--list'], { inputFile: path, outputFile: list })
+        : pgRestore.on(address, ['--list', `--file=${list}`, path]),
+    );
     const lines = (await readFile(list, 'utf8')).split('\n').filter((line) => /^\d+;/.test(line));
     const passes = [lines.filter((line) => !isPolicy(line)), lines.filter(isPolicy)].filter((pass) => pass.length > 0);
     for (const pass of passes) {
       await replaceFile(list, `${pass.join('\n')}\n`);
-      await run([`--use-list=${list}`, ...restoreArguments(name), path]);
+      await withList(context, link, list, (seen) =>
+        context.read(
+          link.inside
+            ? pgRestore.on(address, [`--use-list=${seen}`, ...restoreArguments(name)], { inputFile: path })
+            : pgRestore.on(address, [`--use-list=${seen}`, '--jobs=2', ...restoreArguments(name), path]),
+        ),
+      );
     }
   } catch (error) {
     if (failureType(error) !== 'CommandFailed') throw error;
     throw fail('BackupUnusable', `${path} does not restore: ${rootMessage(error)}`);
   } finally {
     await rm(list, { force: true });
+  }
+}
+
+/** Lends the list as pg_restore sees it: inside a service it is put there, where standard input is the archive's. */
+async function withList(
+  context: StepContext,
+  { inside }: Link,
+  list: string,
+  use: (path: string) => Promise<unknown>,
+): Promise<void> {
+  if (!inside) return void (await use(list));
+  const there = `/tmp/slipway-${basename(list)}`;
+  await context.read({ in: inside.service, argv: ['sh', '-c', 'umask 077; cat >"$1"', 'sh', there], inputFile: list });
+  try {
+    await use(there);
+  } finally {
+    await context.read({ in: inside.service, argv: ['rm', '-f', there] });
   }
 }
 
@@ -106,5 +128,5 @@ function isPolicy(line: string): boolean {
 export function restoreArguments(name: string): string[] {
   // As a connection string, because a bare name with `=` in it would be read as one.
   const target = `dbname='${name.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
-  return ['--exit-on-error', '--jobs=2', '--no-password', `--dbname=${target}`];
+  return ['--exit-on-error', '--no-password', `--dbname=${target}`];
 }

@@ -1,12 +1,14 @@
 import type { Database } from '../../../model.js';
 import type { Store } from '../contract.js';
+import { readAddress } from './address.js';
 import { dumpArguments, takeBackup } from './backup.js';
-import { swapByHand } from './by-hand.js';
+import { psqlInside, swapByHand } from './by-hand.js';
 import { query, withSession } from './connect.js';
 import { asAdmin } from './admin.js';
 import { countersNow, writtenSince } from './counters.js';
 import { discardKept, keptBeside } from './kept.js';
 import { linkOf } from './link.js';
+import { isOfHost } from './reach.js';
 import { checkDatabase } from './preflight.js';
 import { makeScratch, proveBackup, restoreBeside } from './prove.js';
 import { firstRows } from './rows.js';
@@ -24,45 +26,51 @@ export function postgresStore(name: string, connections: Postgres): Store {
   return {
     name,
     kind: 'postgres',
-    preflight: async (context) => checkDatabase(context, link(context)),
+    preflight: async (context) => checkDatabase(context, await link(context)),
     size: async (context) => {
-      const { backup, run } = link(context);
+      const { backup, run } = await link(context);
       const [row] = await withSession(backup, run, (session) =>
         query<{ size: string }>(session, 'SELECT pg_database_size(current_database())::text AS size'),
       );
       return Number(row?.size);
     },
-    backup: async (context, folder) => takeBackup(context, link(context), folder),
-    prove: async (context, folder, backup) => proveBackup(context, link(context), folder, backup),
-    scratch: async (context, folder, backup) => makeScratch(context, link(context), folder, backup),
-    standby: async (context) => makeStandby(context, link(context)),
-    live: async (context) => liveIdentity(link(context)),
-    swapIn: async (context, standby) => swapIn(link(context), standby),
-    reopen: async (context) => reopen(link(context)),
-    restore: async (context, folder, backup) => restoreBeside(context, link(context), folder, backup),
+    backup: async (context, folder) => takeBackup(context, await link(context), folder),
+    prove: async (context, folder, backup) => proveBackup(context, await link(context), folder, backup),
+    scratch: async (context, folder, backup) => makeScratch(context, await link(context), folder, backup),
+    standby: async (context) => makeStandby(context, await link(context)),
+    live: async (context) => liveIdentity(await link(context)),
+    swapIn: async (context, standby) => swapIn(await link(context), standby),
+    reopen: async (context) => reopen(await link(context)),
+    restore: async (context, folder, backup) => restoreBeside(context, await link(context), folder, backup),
     has: async (context, { copy, copyOid }) =>
-      asAdmin(link(context), copy, async (session) => (await unusedCopy(session, copy))?.oid === copyOid),
-    written: async (context, since) => writtenSince(link(context), since),
-    counters: async (context) => countersNow(link(context)),
-    rows: async (context, sql) => firstRows(link(context), sql),
-    kept: async (context) => keptBeside(link(context)),
-    discard: async (context, kept) => discardKept(link(context), kept),
-    byHand: (_context, standby) => swapByHand(connections.admin_url, standby),
+      asAdmin(await link(context), copy, async (session) => (await unusedCopy(session, copy))?.oid === copyOid),
+    written: async (context, since) => writtenSince(await link(context), since),
+    counters: async (context) => countersNow(await link(context)),
+    rows: async (context, sql) => firstRows(await link(context), sql),
+    kept: async (context) => keptBeside(await link(context)),
+    discard: async (context, kept) => discardKept(await link(context), kept),
+    byHand: ({ definition, env }, standby) => {
+      const { admin_url: url, in: service } = connections;
+      const psql = service && !isOfHost(readAddress(env.value(url))) ? psqlInside(definition, service) : undefined;
+      return swapByHand(url, standby, psql);
+    },
     commands: () => commandsOf(name, connections),
   };
 }
 
-function commandsOf(name: string, { backup_url, admin_url }: Postgres): ReturnType<Store['commands']> {
-  const dump = dumpArguments('…', `${name}.dump`, '1').join(' ');
+function commandsOf(name: string, { backup_url, admin_url, in: service }: Postgres): ReturnType<Store['commands']> {
+  const dump = dumpArguments('…', service === undefined ? `${name}.dump` : undefined, '1').join(' ');
+  const [from, to] = service === undefined ? [` ${name}.dump`, ''] : [` <${name}.dump`, ` >${name}.dump`];
+  const place = service === undefined ? '' : ` in ${service}`;
   const restore = restoreArguments('…__p_…').join(' ');
   return {
     backup: [
-      `pg_dump ${dump}   # as ${backup_url}`,
+      `pg_dump ${dump}${to}   # as ${backup_url}${place}`,
       `count and hash every table by the same snapshot   # as ${backup_url}`,
     ],
     prove: [
       `CREATE DATABASE "…__p_…" TEMPLATE template0   # as ${admin_url}`,
-      `pg_restore ${restore} ${name}.dump   # as ${admin_url}: first all but policies, then these`,
+      `pg_restore ${restore}${from}   # as ${admin_url}${place}: first all but policies, then these`,
       `compare rows, hashes, owners, grants, policies, sequences with the manifest   # as ${backup_url}`,
       'DROP DATABASE "…__p_…"',
     ],

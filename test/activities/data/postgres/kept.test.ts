@@ -78,7 +78,9 @@ describe('what lies beside a live database', () => {
     expect(await shop.store.rows(shop.context, 'SELECT * FROM generate_series(1, 900) -- all')).toHaveLength(500);
     const writes = `WITH gone AS (DELETE FROM outbox RETURNING 1) SELECT * FROM gone`;
     await expect(shop.store.rows(shop.context, writes)).rejects.toThrow();
-    await expect(shop.store.rows(shop.context, 'SELECT 1) AS found LIMIT $1; COMMIT; TRUNCATE outbox; SELECT (1')).rejects.toThrow();
+    await expect(
+      shop.store.rows(shop.context, 'SELECT 1) AS found LIMIT $1; COMMIT; TRUNCATE outbox; SELECT (1'),
+    ).rejects.toThrow();
     expect(await run(shop.superuserUrl, 'SELECT count(*)::int AS n FROM outbox')).toEqual([{ n: 3 }]);
   });
 });

@@ -1,0 +1,50 @@
+import { fail } from '../../../errors.js';
+import type { CommandRequest, StepContext } from '../../context.js';
+import { toolEnv, type Address } from './address.js';
+import type { Link } from './link.js';
+
+/** A program may take as long as it needs; it dies with the worker. */
+const dayMs = 86_400_000;
+
+/** One of PostgreSQL's programs for a server of that major version or newer. */
+export interface Program {
+  path: string;
+  major: number;
+  /** The command that runs it on that database. Inside a service it sees no file of this host: content goes by standard input and output. */
+  on(address: Address, argv: string[], files?: Pick<CommandRequest, 'inputFile' | 'outputFile'>): CommandRequest;
+}
+
+/** On this host, or in the service where the server is, so that versions match. Throws ToolMissing. */
+export async function programOf(
+  context: StepContext,
+  link: Link,
+  name: 'pg_dump' | 'pg_restore',
+  serverMajor: number,
+): Promise<Program> {
+  const { inside, run } = link;
+  const where = inside ? { in: inside.service } : {};
+  const path = inside ? name : await context.tools.postgres(name, serverMajor);
+  const { stdout } = await context.read({ ...where, argv: [path, '--version'] });
+  const major = Number(/\) (\d+)/.exec(stdout ?? '')?.[1] ?? 0);
+  if (major < serverMajor)
+    throw fail(
+      'ToolMissing',
+      `${name} ${major} in ${inside?.service ?? path} is too old for a PostgreSQL ${serverMajor} server`,
+    );
+  return {
+    path,
+    major,
+    on: (address, argv, files = {}) => ({
+      ...where,
+      ...files,
+      argv: [path, ...argv],
+      env: toolEnv(inside ? fromInside(address, inside.port) : address, run),
+      deadlineMs: dayMs,
+    }),
+  };
+}
+
+/** Within its own container the server is at home, whatever this host calls it; certificate files lie outside. */
+function fromInside(address: Address, port: number): Address {
+  return { ...address, host: '127.0.0.1', port, sslmode: 'prefer', files: {} };
+}
