@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startPostgres, startTemporal } from '../src/lib/dev-servers.js';
 import { runKills } from '../test/faults/kills.js';
+import { tryVersion } from '../test/faults/versions.js';
+import { majors, NotHere } from '../test/stack/postgres-versions.js';
 
 interface Settings {
   seed: number;
@@ -24,6 +26,22 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
       `kills: ${runs} runs, ${kills} kills (${late} after the end), ${lost} lost, ${duplicated} duplicated, ${half} half effects`,
     );
     return lost + duplicated + half === 0;
+  },
+  async versions({ say }) {
+    let met = true;
+    for (const major of majors) {
+      try {
+        const { server, programs, faults } = await tryVersion(major);
+        say(
+          `versions: PostgreSQL ${server} by ${programs.join(' and ')}: ${faults.join('; ') || 'all data came back equal'}`,
+        );
+        met &&= faults.length === 0;
+      } catch (error) {
+        if (!(error instanceof NotHere)) throw error;
+        say(`versions: ${error.message}`);
+      }
+    }
+    return met;
   },
 };
 

@@ -18,9 +18,11 @@ export interface DevDatabase {
 export async function createDatabase(superuser: string, name: string): Promise<DevDatabase> {
   const password = randomBytes(9).toString('base64url');
   const login = `LOGIN PASSWORD '${password}'`;
+  // From PostgreSQL 14 on.
+  const [readers] = await asSuperuser(superuser, [`SELECT 1 FROM pg_roles WHERE rolname = 'pg_read_all_data'`]);
   await asSuperuser(superuser, [
     `CREATE ROLE ${name}_owner ${login}`,
-    `CREATE ROLE ${name}_backup ${login} BYPASSRLS IN ROLE pg_read_all_data`,
+    `CREATE ROLE ${name}_backup ${login} BYPASSRLS IN ROLE ${readers ? 'pg_read_all_data' : `${name}_owner`}`,
     `CREATE ROLE ${name}_admin ${login} CREATEDB IN ROLE ${name}_owner, pg_signal_backend`,
     `CREATE DATABASE ${name} OWNER ${name}_owner`,
   ]);

@@ -95,9 +95,7 @@ describe('unbuilt', () => {
   it('names what runs inside a service of compose', async () => {
     const definition = await loadDefinition('systems', 'smart-accounting/production');
     expect(unbuilt(definition)).toEqual(
-      expect.arrayContaining([
-        expect.stringMatching(/^migrations sequelize in backend \(/),
-      ]),
+      expect.arrayContaining([expect.stringMatching(/^migrations sequelize in backend \(/)]),
     );
   });
 });

@@ -31,6 +31,11 @@ export async function programOf(
       'ToolMissing',
       `${name} ${major} in ${inside?.service ?? path} is too old for a PostgreSQL ${serverMajor} server`,
     );
+  if (name === 'pg_restore' && major >= 17 && serverMajor < 17)
+    throw fail(
+      'ToolMissing',
+      `pg_restore ${major} sets transaction_timeout, which a PostgreSQL ${serverMajor} server does not know: install postgresql-client-${serverMajor}`,
+    );
   return {
     path,
     major,

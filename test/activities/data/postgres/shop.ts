@@ -6,6 +6,7 @@ import { comparable } from '../../../../src/activities/data/postgres/catalog.js'
 import { postgresStore } from '../../../../src/activities/data/postgres/store.js';
 import type { Store, StoreBackup } from '../../../../src/activities/data/contract.js';
 import { freshDatabase, type TestDatabase } from '../../../stack/database.js';
+import type { Tools } from '../../../../src/lib/tools.js';
 import { definitionOf, stepContext, type TestStep } from '../../step-context.js';
 
 export interface Shop {
@@ -28,8 +29,12 @@ export interface Shop {
 }
 
 /** A database with three plain roles, a store over it and a step's context. `odd`: a name that needs quoting everywhere. */
-export async function makeShop({ odd = false } = {}): Promise<Shop> {
-  const database = await freshDatabase();
+export async function makeShop({
+  odd = false,
+  superuser,
+  tools,
+}: { odd?: boolean; superuser?: string; tools?: Tools } = {}): Promise<Shop> {
+  const database = await freshDatabase(superuser);
   const name = odd ? `${database.name} Größe=O'Dd "x ${'ü'.repeat(12)}`.replace('"', '') : database.name;
   const at = (url: string) => url.replace(/\/[^/]*$/, `/${encodeURI(name)}`);
   const beside = (text: string) => run(database.superuserUrl.replace(/\/[^/]*$/, '/postgres'), text);
@@ -48,7 +53,8 @@ export async function makeShop({ odd = false } = {}): Promise<Shop> {
       .map(([key, value]) => `${key}='${value.replaceAll("'", '%27')}'\n`)
       .join(''),
   );
-  const context = stepContext({ definition: definitionOf(folder), folder: join(folder, 'run'), home: folder, env });
+  const step = stepContext({ definition: definitionOf(folder), folder: join(folder, 'run'), home: folder, env });
+  const context = tools ? { ...step, tools } : step;
   return {
     ...{ database, name, ownerUrl, adminUrl, superuserUrl: at(database.superuserUrl), context, folder, beside },
     store: postgresStore('shop', { url: '$SHOP_URL', backup_url: '$SHOP_BACKUP_URL', admin_url: '$SHOP_ADMIN_URL' }),
@@ -85,15 +91,15 @@ export function essence({ contents, catalog }: StoreBackup): unknown {
 }
 
 /** Real databases' oddities, all in one. Run as the owner. */
-export function oddities(role: string): string {
+export function oddities(role: string, { major = 15, contrib = true } = {}): string {
   return `
-    CREATE EXTENSION pgcrypto; CREATE EXTENSION citext;
+    ${contrib ? 'CREATE EXTENSION pgcrypto; CREATE EXTENSION citext;' : 'CREATE DOMAIN citext AS text;'}
     CREATE SCHEMA "Sales Dept"; CREATE SCHEMA "a.b";
     CREATE TYPE mood AS ENUM ('sad', 'ok', 'HAPPY "quoted"');
     CREATE TYPE pair AS (a int, b text);
     CREATE DOMAIN plz AS text CHECK (VALUE ~ '^[0-9]{5}$');
     CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note := coalesce(NEW.note, '') || '!'; RETURN NEW; END $$;
-    CREATE FUNCTION twice(x int) RETURNS int LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT x * 2; END;
+    CREATE FUNCTION twice(x int) RETURNS int LANGUAGE sql IMMUTABLE ${major < 14 ? 'AS $$ SELECT x * 2 $$' : 'BEGIN ATOMIC SELECT x * 2; END'};
     CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
     CREATE TABLE "Sales Dept"."Order" (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "Größe" numeric NOT NULL, "Order" text, gone int,
       doubled numeric GENERATED ALWAYS AS ("Größe" * 2) STORED, status varchar(10) DEFAULT 'new' CHECK (status IN ('new', 'paid', 'sent')),
