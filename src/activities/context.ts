@@ -26,6 +26,8 @@ export interface CommandRequest {
   inputFile?: string;
   /** For `read`: a file that standard output is written into, byte by byte; it stands in no record. */
   outputFile?: string;
+  /** With `outputFile`: a program of this host that packs what is written, called as zstd is. */
+  outputThrough?: string;
 }
 
 /** What the host lends to a step: the pinned definition, its secrets, its commands, its record. Made once per activity. */

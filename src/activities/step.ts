@@ -205,6 +205,7 @@ function makeContext(host: Host, own: Own): StepContext {
     ...(request.input === undefined ? {} : { input: request.input }),
     ...(request.inputFile === undefined ? {} : { inputFile: request.inputFile }),
     ...(request.outputFile === undefined ? {} : { outputFile: request.outputFile }),
+    ...(request.outputThrough === undefined ? {} : { outputThrough: request.outputThrough }),
   });
   const look = async (request: CommandRequest): Promise<CommandResult> => {
     const asked = { ...spec(request), redactor: nothingHidden };

@@ -33,6 +33,8 @@ export interface CommandSpec {
   inputFile?: string;
   /** Attached only: the file that standard output is written into as it comes, byte by byte, and nowhere else. */
   outputFile?: string;
+  /** With `outputFile`: a program that packs, told `-q -1 -c`, between the command and the file. Its failure is the command's. */
+  outputThrough?: string;
   deadlineMs: number;
   redactor: Redactor;
 }
@@ -80,7 +82,7 @@ export async function runAttached(spec: CommandSpec, { signal, onLine }: Attache
   if (signal?.aborted) return { ...notStarted(spec), stdout: '' };
   const startedAt = performance.now();
   const files = openFiles(spec);
-  const child = execa(...dyingWithParent(spec.argv), {
+  const child = execa(...dyingWithParent(packing(spec)), {
     cwd: spec.cwd,
     env: spec.env,
     extendEnv: false,
@@ -180,6 +182,14 @@ function startDetached(folder: string, spec: CommandSpec): Wrapper {
   let ended = wrapper.pid === undefined;
   wrapper.once('exit', () => (ended = true));
   return { pid: wrapper.pid, ended: () => ended };
+}
+
+/** Ends as the command did; 1 where what packs did not end well. */
+const packScript =
+  'exec 4>&1; pack=$1; shift; code=$({ { "$@" 3>&- 4>&-; echo $? >&3; } | "$pack" -q -1 -c >&4 3>&-; } 3>&1) || exit 1; exit "$code"';
+
+function packing({ argv, outputThrough }: CommandSpec): Argv {
+  return outputThrough === undefined ? argv : ['/bin/sh', '-c', packScript, 'sh', outputThrough, ...argv];
 }
 
 /** Streams that nothing here reads or writes: the child gets their files themselves. */

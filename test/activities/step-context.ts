@@ -42,6 +42,7 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     ...(request.input === undefined ? {} : { input: request.input }),
     ...(request.inputFile === undefined ? {} : { inputFile: request.inputFile }),
     ...(request.outputFile === undefined ? {} : { outputFile: request.outputFile }),
+    ...(request.outputThrough === undefined ? {} : { outputThrough: request.outputThrough }),
   });
   const key = `${here.undo ? 'undo-' : ''}${here.step}-${here.try}`;
   const place = (name: string) => join(folder, 'commands', `${key}-${name}`);

@@ -39,7 +39,7 @@ describe('backups beside releases', () => {
       const places = [join(root, 'backups/shop/local'), join(root, 'second/shop/local')];
       for (const place of places) {
         expect((await readdir(place)).filter((id) => id === report.run)).toHaveLength(1);
-        expect(await readdir(join(place, report.run ?? ''))).toEqual(['how-to-open.md', 'main.dump.enc', 'manifest.json']);
+        expect(await readdir(join(place, report.run ?? ''))).toEqual(['how-to-open.md', expect.stringMatching(/^main\.dump(\.zst)?\.enc$/), 'manifest.json']);
       }
       const entries = await readEvidence(join(home, 'runs', report.run ?? ''));
       expect(entries.filter(({ id }) => id === 'backup-1-backup')).toHaveLength(1);

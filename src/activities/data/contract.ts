@@ -12,6 +12,8 @@ export interface Contents {
 export interface StoreBackup extends StoredFile {
   store: string;
   kind: 'postgres' | 'sqlite' | 'files';
+  /** The file was packed by that program: unpacked it is what its kind's tools read. */
+  packed?: 'zstd';
   contents: Contents;
   /** What else must be equal after a restore: owners, ACLs, policies, sequences, extensions, … as sorted lines, by heading. */
   catalog: Record<string, string[]>;

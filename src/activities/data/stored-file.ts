@@ -109,7 +109,11 @@ async function refuseOther(path: string, { bytes, sha256 }: StoredFile): Promise
 }
 
 /** Plain content in the run's own folder, for as long as it is used; the next attempt removes what a killed one left. */
-async function withScratch<T>(context: StepContext, name: string, use: (path: string) => Promise<T>): Promise<T> {
+export async function withScratch<T>(
+  context: StepContext,
+  name: string,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
   const path = join(context.folder, 'plain', name);
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   try {

@@ -32,9 +32,11 @@ export function howToOpen({ id, environment, takenAt, version, stores }: BackupM
 
 function open(store: StoreBackup): string[] {
   const { sealed, file, kind } = store;
-  const plain = sealed ? file.slice(0, -suffixOf(sealed).length) : file;
+  const stored = sealed ? file.slice(0, -suffixOf(sealed).length) : file;
+  const plain = store.packed ? stored.replace(/\.zst$/, '') : stored;
   return [
-    ...(sealed ? ['', openByHand(sealed, quoted(file), quoted(plain))] : ['']),
+    ...(sealed ? ['', openByHand(sealed, quoted(file), quoted(stored))] : ['']),
+    ...(store.packed ? [`zstd -d ${quoted(stored)}`] : []),
     ...{
       postgres: [
         '# Where its roles are not there: without --owner, and with --no-owner --no-acl for pg_restore.',

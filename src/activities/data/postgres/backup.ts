@@ -23,13 +23,23 @@ export async function takeBackup(context: StepContext, link: Link, folder: strin
     );
     const before = await readPositions(session);
     const pgDump = await programOf(context, link, 'pg_dump', await serverMajor(session));
+    const zstd = pgDump.major < 16 ? await context.tools.find('zstd').catch(() => undefined) : undefined;
     const [stored, seen] = await Promise.all([
-      storeFile(context, folder, `${link.store}.dump`, (file) => dump(context, link, pgDump, snapshot, file)),
+      storeFile(context, folder, `${link.store}.dump${zstd ? '.zst' : ''}`, (file) =>
+        dump(context, link, pgDump, snapshot, file, zstd),
+      ),
       readAll(link, session, snapshot),
     ]);
     const after = await readPositions(session);
     const catalog = { ...seen.catalog, sequences: rangeLines(before, after) };
-    return { store: link.store, kind: 'postgres', ...stored, contents: seen.contents, catalog };
+    return {
+      store: link.store,
+      kind: 'postgres',
+      ...stored,
+      ...(zstd ? { packed: 'zstd' } : {}),
+      contents: seen.contents,
+      catalog,
+    };
   });
 }
 
@@ -51,12 +61,22 @@ async function readAll(
   }
 }
 
-async function dump(context: StepContext, link: Link, pgDump: Program, snapshot: string, file: string): Promise<void> {
+/** zstd packs five times as fast as gzip, and smaller: pg_dump has it from 16 on, where it was built in; before, `zstd` itself packs. */
+async function dump(
+  context: StepContext,
+  link: Link,
+  pgDump: Program,
+  snapshot: string,
+  file: string,
+  zstd: string | undefined,
+): Promise<void> {
   const run = (compression: string) => {
-    const argv = dumpArguments(snapshot, link.inside ? undefined : file, compression);
-    return context.read(pgDump.on(link.backup, argv, link.inside ? { outputFile: file } : {}));
+    const streams = link.inside ?? zstd;
+    const argv = dumpArguments(snapshot, streams ? undefined : file, compression);
+    const through = zstd ? { outputThrough: zstd } : {};
+    return context.read(pgDump.on(link.backup, argv, streams ? { outputFile: file, ...through } : {}));
   };
-  if (pgDump.major < 16) return void (await run('1'));
+  if (pgDump.major < 16) return void (await run(zstd ? '0' : '1'));
   try {
     await run('zstd:1');
   } catch (error) {

@@ -11,7 +11,11 @@ export interface Program {
   path: string;
   major: number;
   /** The command that runs it on that database. Inside a service it sees no file of this host: content goes by standard input and output. */
-  on(address: Address, argv: string[], files?: Pick<CommandRequest, 'inputFile' | 'outputFile'>): CommandRequest;
+  on(
+    address: Address,
+    argv: string[],
+    files?: Pick<CommandRequest, 'inputFile' | 'outputFile' | 'outputThrough'>,
+  ): CommandRequest;
 }
 
 /** On this host, or in the service where the server is, so that versions match. Throws ToolMissing. */

@@ -4,7 +4,7 @@ import { fail, failureType, rootMessage } from '../../../errors.js';
 import { replaceFile } from '../../../lib/files.js';
 import type { StepContext } from '../../context.js';
 import type { StoreBackup } from '../contract.js';
-import { withPlainFile } from '../stored-file.js';
+import { withPlainFile, withScratch } from '../stored-file.js';
 import { atDatabase } from './address.js';
 import { findDifferences, refuseDifferences } from './compare.js';
 import { query, type Session } from './connect.js';
@@ -34,7 +34,30 @@ export async function makeRestored(
   backup: StoreBackup,
 ): Promise<DatabaseShape> {
   // Looks at the file first: nothing is made for one that is not whole.
-  return withPlainFile(context, folder, backup, (path) => restoreAll(context, link, session, name, path, backup));
+  return withPlainFile(context, folder, backup, (path) =>
+    withUnpacked(context, name, path, backup, (dump) => restoreAll(context, link, session, name, dump, backup)),
+  );
+}
+
+/** pg_restore seeks in its file when it works with two at once. */
+async function withUnpacked<T>(
+  context: StepContext,
+  name: string,
+  path: string,
+  { packed }: StoreBackup,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
+  if (!packed) return use(path);
+  const zstd = await context.tools.find(packed);
+  return withScratch(context, `${name}.dump`, async (plain) => {
+    try {
+      await context.read({ argv: [zstd, '-d', '-q', '-c', path], outputFile: plain });
+    } catch (error) {
+      if (failureType(error) !== 'CommandFailed') throw error;
+      throw fail('BackupUnusable', `${path} cannot be unpacked: ${rootMessage(error)}`);
+    }
+    return use(plain);
+  });
 }
 
 async function restoreAll(

@@ -178,7 +178,7 @@ describe('a backup with a defect', () => {
     const cut = (await readFile(join(shop.folder, sound.file))).subarray(0, -4_000);
     await writeFile(join(other, sound.file), cut);
     const forged = { ...sound, bytes: cut.length, sha256: createHash('sha256').update(cut).digest('hex') };
-    expect(await refusal(other, forged)).toMatch(/does not restore|is missing|has \d+ rows/);
+    expect(await refusal(other, forged)).toMatch(/cannot be unpacked|does not restore|is missing|has \d+ rows/);
   });
 
   it('is proven when it has none', async () => {
