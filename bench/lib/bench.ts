@@ -19,6 +19,6 @@ export interface Measured {
 export interface Bench {
   /** One line: what against what. */
   title: string;
-  /** `rounds`: how many are counted, where the bench's own number is not wanted. `say` shows progress. */
-  measure(options: { rounds?: number; say: (line: string) => void }): Promise<Measured>;
+  /** `rounds`: how many are counted, `sizes`: of the data, in MB, where the bench's own are not wanted. `say` shows progress. */
+  measure(options: { rounds?: number; sizes?: number[]; say: (line: string) => void }): Promise<Measured>;
 }

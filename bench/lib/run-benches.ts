@@ -26,7 +26,7 @@ export async function runBenches({ folder, argv, out, err }: Setting): Promise<n
     err(`${asked}\n`);
     return 2;
   }
-  const { names, rounds, json } = asked;
+  const { names, rounds, sizes, json } = asked;
   const goals: Goal[] = [];
   let failed = false;
   for (const name of names) {
@@ -35,6 +35,7 @@ export async function runBenches({ folder, argv, out, err }: Setting): Promise<n
       err(`${name}: ${bench.title}\n`);
       const measured = await bench.measure({
         ...(rounds === undefined ? {} : { rounds }),
+        ...(sizes === undefined ? {} : { sizes }),
         say: (line) => err(`${line}\n`),
       });
       goals.push(...measured.goals);
@@ -51,24 +52,28 @@ export async function runBenches({ folder, argv, out, err }: Setting): Promise<n
 interface Asked {
   names: string[];
   rounds: number | undefined;
+  sizes: number[] | undefined;
   json: boolean;
 }
 
 /** A text says what is wrong. */
 function readArguments(argv: string[], known: string[]): Asked | string {
-  const usage = `npm run bench -- [NAME …] [--rounds N] [--json]; the benches are ${known.join(', ')}`;
+  const usage = `npm run bench -- [NAME …] [--rounds N] [--sizes MB,MB] [--json]; the benches are ${known.join(', ')}`;
   try {
     const { values, positionals } = parseArgs({
       args: argv,
       allowPositionals: true,
-      options: { json: { type: 'boolean', default: false }, rounds: { type: 'string' } },
+      options: { json: { type: 'boolean', default: false }, rounds: { type: 'string' }, sizes: { type: 'string' } },
     });
     const strange = positionals.find((name) => !known.includes(name));
     if (strange !== undefined) return `there is no bench ${strange}: ${usage}`;
     const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
     if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))
       return `--rounds takes a whole number above 0: ${usage}`;
-    return { names: positionals.length > 0 ? positionals : known, rounds, json: values.json };
+    const sizes = values.sizes?.split(',').map(Number);
+    if (sizes?.some((size) => !(Number.isInteger(size) && size > 0)))
+      return `--sizes takes whole numbers of megabytes: ${usage}`;
+    return { names: positionals.length > 0 ? positionals : known, rounds, sizes, json: values.json };
   } catch (error) {
     return `${(error as Error).message}: ${usage}`;
   }

@@ -157,7 +157,10 @@ async function prepare(context: Step, point: Point, choice: Choice): Promise<Sta
   const replacement: StandbyRecord[] = [];
   for (const store of stores(context.definition)) {
     const copy = point.standby.find((one) => one.store === store.name);
-    const record = copy && (await store.has(context, copy)) ? copy : await restored(context, store, point);
+    const kept = copy && (await store.has(context, copy)) ? copy : undefined;
+    const record = kept?.backup
+      ? await store.restore(context, kept.backup.folder, kept.backup.stored)
+      : (kept ?? (await restored(context, store, point)));
     replacement.push({ ...record, live: await store.live(context) });
   }
   await writeReplacement(context.folder, replacement);

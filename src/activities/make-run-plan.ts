@@ -3,6 +3,7 @@ import { makePlan } from '../definition/plan.js';
 import { hashOf } from '../lib/files.js';
 import type { Change, Definition, Plan, Revisions, Run } from '../model.js';
 import type { StepContext } from './context.js';
+import type { Store } from './data/contract.js';
 import { stores } from './data/lookup.js';
 import { sealCommand, sealOf, suffixOf } from './data/seal.js';
 import { isEmpty, knownRevisions, missing } from './revisions.js';
@@ -42,7 +43,7 @@ export function makeBarePlan(definition: Definition, run: Run, parts: string[]):
   });
 }
 
-/** Bytes that a template copy moves in a second: what a busy disk gave, not the best seen. */
+/** Bytes that a plain copy moves in a second: what a busy disk gave, not the best seen. */
 const copyRate = 400e6;
 
 /** The plan of a run, made from what the host sees now. */
@@ -52,11 +53,13 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
   const pending = missing(known, before);
   const change = said ?? (isEmpty(pending) ? 'none' : 'breaking');
   const all = stores(definition);
-  const bytes = (await Promise.all(all.map((store) => store.size(context)))).reduce((sum, size) => sum + size, 0);
-  const warnings =
-    said === undefined && !isEmpty(pending)
+  const standby = await Promise.all(all.map((store) => downtimeOf(store, context)));
+  const warnings = [
+    ...(said === undefined && !isEmpty(pending)
       ? ['no --change was declared, so the pending migrations count as breaking']
-      : [];
+      : []),
+    ...standby.flatMap(({ note }) => (note ? [note] : [])),
+  ];
   const tool = migrationTool(definition);
   const code = source(definition).commands(definition, run.version);
   const back = run.previous ? source(definition).commands(definition, run.previous).switch : [];
@@ -72,7 +75,7 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
     pending,
     unbuilt: [],
     warnings,
-    copySeconds: bytes / copyRate,
+    copySeconds: standby.reduce((sum, { seconds }) => sum + seconds, 0),
     definitionHash: hashOf(definition),
     hash: hashOf,
     commands: {
@@ -90,6 +93,10 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
       swapIn: data.flatMap((one) => one.swapIn),
     },
   });
+}
+
+async function downtimeOf(store: Store, context: StepContext): Promise<{ seconds: number; note?: string }> {
+  return store.downtime?.(context) ?? { seconds: (await store.size(context)) / copyRate };
 }
 
 function sealing({ backup }: Definition): string[] {

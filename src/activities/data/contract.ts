@@ -45,6 +45,8 @@ export interface StandbyRecord {
   takenAt: string;
   /** Row counters when nothing wrote any more; null where the server does not count. */
   counters: Record<string, number> | null;
+  /** Set where no copy could be made: the proven backup that serves instead. It is restored before anything can be swapped in. */
+  backup?: { folder: string; stored: StoreBackup; why: string };
 }
 
 /** What lies beside a live store. */
@@ -75,8 +77,10 @@ export interface Store {
   prove(context: StepContext, folder: string, backup: StoreBackup): Promise<StepResult>;
   /** Restores into a scratch copy that the caller uses and then drops. Returns its URL or path. */
   scratch(context: StepContext, folder: string, backup: StoreBackup): Promise<{ url: string; drop(): Promise<void> }>;
-  /** With nothing writing: an exact copy beside the live store. */
+  /** With nothing writing: an exact copy beside the live store; where that is not possible, a proven backup of that moment. */
   standby(context: StepContext): Promise<StandbyRecord>;
+  /** Seconds that `standby` will take, and a line for people where it is not the quick way. Without it: as long as a plain copy. */
+  downtime?(context: StepContext): Promise<{ seconds: number; note?: string }>;
   /** Swaps the copy in; the replaced store is kept under `replaced`. Done already → no-op. Another identity → DataRefused. */
   swapIn(context: StepContext, standby: StandbyRecord): Promise<StepResult>;
   /** The live store lets everybody in again, where a copy or a swap that was cut off has left it closed. */

@@ -5,6 +5,7 @@ import { fail } from '../../errors.js';
 import { sha256File, syncFolder } from '../../lib/files.js';
 import type { StepContext } from '../context.js';
 import { copyOf } from '../keeping/places.js';
+import { fullDisk } from './full-disk.js';
 import { seal, sealOf, suffixOf, unseal, type Sealed } from './seal.js';
 
 /** One file of a backup, as it lies in the backup's folder. */
@@ -35,19 +36,20 @@ export async function storeFile(
     await createEmpty(temporary);
     const plain = sealed && (await writeSealed(context, sealed, name, temporary, write));
     if (!sealed) await write(temporary);
-    await syncFile(temporary);
+    const [sha256] = await Promise.all([sha256File(temporary), syncFile(temporary)]);
     await rename(temporary, path);
     await syncFolder(folder);
     const { size } = await stat(path);
     return {
       file,
       bytes: size,
-      sha256: await sha256File(path),
+      sha256,
       ...(sealed && plain ? { sealed: { ...sealed, plain } } : {}),
     };
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    const full = fullDisk(error);
+    throw full ? fail('NoRoom', `${path} cannot be written: ${full}`) : error;
   }
 }
 

@@ -1,7 +1,7 @@
 import { failureType } from '../../../errors.js';
 import type { StepContext } from '../../context.js';
 import type { StoreBackup } from '../contract.js';
-import { storeFile } from '../stored-file.js';
+import { storeFile, type StoredFile } from '../stored-file.js';
 import { readCatalog } from './catalog.js';
 import { close, connect, query, withSession, type Session } from './connect.js';
 import { readContents } from './contents.js';
@@ -16,31 +16,38 @@ import { rangeLines, readPositions } from './sequences.js';
  */
 export async function takeBackup(context: StepContext, link: Link, folder: string): Promise<StoreBackup> {
   return withSession(link.backup, link.run, async (session) => {
-    await query(session, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    const [{ snapshot } = { snapshot: '' }] = await query<{ snapshot: string }>(
-      session,
-      'SELECT pg_export_snapshot() AS snapshot',
-    );
+    const snapshot = await exportSnapshot(session);
     const before = await readPositions(session);
-    const pgDump = await programOf(context, link, 'pg_dump', await serverMajor(session));
-    const zstd = pgDump.major < 16 ? await context.tools.find('zstd').catch(() => undefined) : undefined;
     const [stored, seen] = await Promise.all([
-      storeFile(context, folder, `${link.store}.dump${zstd ? '.zst' : ''}`, (file) =>
-        dump(context, link, pgDump, snapshot, file, zstd),
-      ),
+      storeDump(context, link, session, snapshot, folder),
       readAll(link, session, snapshot),
     ]);
     const after = await readPositions(session);
     const catalog = { ...seen.catalog, sequences: rangeLines(before, after) };
-    return {
-      store: link.store,
-      kind: 'postgres',
-      ...stored,
-      ...(zstd ? { packed: 'zstd' } : {}),
-      contents: seen.contents,
-      catalog,
-    };
+    return { store: link.store, kind: 'postgres', ...stored, contents: seen.contents, catalog };
   });
+}
+
+/** Begins a transaction that others can see the same moment by, until the session ends. */
+export async function exportSnapshot(session: Session): Promise<string> {
+  await query(session, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  const [row] = await query<{ snapshot: string }>(session, 'SELECT pg_export_snapshot() AS snapshot');
+  return row?.snapshot ?? '';
+}
+
+/** Dumped, packed and hashed. */
+export async function storeDump(
+  context: StepContext,
+  link: Link,
+  session: Session,
+  snapshot: string,
+  folder: string,
+): Promise<StoredFile & Pick<StoreBackup, 'packed'>> {
+  const pgDump = await programOf(context, link, 'pg_dump', await serverMajor(session));
+  const zstd = pgDump.major < 16 ? await context.tools.find('zstd').catch(() => undefined) : undefined;
+  const name = `${link.store}.dump${zstd ? '.zst' : ''}`;
+  const stored = await storeFile(context, folder, name, (file) => dump(context, link, pgDump, snapshot, file, zstd));
+  return { ...stored, ...(zstd ? { packed: 'zstd' } : {}) };
 }
 
 /** Contents and catalog by the session's snapshot, with a second session on the same one for the tables. */

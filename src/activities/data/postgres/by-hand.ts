@@ -14,11 +14,9 @@ export function swapByHand(
   { live, copy, copyOid, replaced }: StandbyRecord,
   psql = 'psql "$ADMIN_URL" -X -q -v ON_ERROR_STOP=1',
 ): string[] {
-  const url = /^\$\{?\w+\}?$/.test(adminUrl) ? `"${adminUrl}"` : `'${adminUrl.replaceAll("'", `'\\''`)}'`;
   const allow = `ALTER DATABASE ${quoteName(live.name)} ALLOW_CONNECTIONS true;`;
   return [
-    `ADMIN_URL=$(printf '%s' ${url} | sed -E 's#^postgres(ql)?(\\+[A-Za-z0-9_]+)?://([^/?]*)(/[^?]*)?#postgresql://\\3/postgres#')`,
-    'export ADMIN_URL',
+    ...adminUrlLines(adminUrl),
     'SWAPPED=0',
     `${psql} <<'SQL' || SWAPPED=$?`,
     `SELECT EXISTS (SELECT FROM pg_database WHERE oid = ${oid(copyOid)} AND datname = ${quoteText(live.name)}) AS done,`,
@@ -46,6 +44,15 @@ export function swapByHand(
     allow,
     'SQL',
     '[ "$SWAPPED" = 0 ]',
+  ];
+}
+
+/** Sets ADMIN_URL to the maintenance database beside the live one. */
+export function adminUrlLines(adminUrl: string): string[] {
+  const url = /^\$\{?\w+\}?$/.test(adminUrl) ? `"${adminUrl}"` : `'${adminUrl.replaceAll("'", `'\\''`)}'`;
+  return [
+    `ADMIN_URL=$(printf '%s' ${url} | sed -E 's#^postgres(ql)?(\\+[A-Za-z0-9_]+)?://([^/?]*)(/[^?]*)?#postgresql://\\3/postgres#')`,
+    'export ADMIN_URL',
   ];
 }
 

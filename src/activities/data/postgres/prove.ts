@@ -3,8 +3,7 @@ import type { StepContext } from '../../context.js';
 import type { StandbyRecord, StoreBackup } from '../contract.js';
 import { urlOfDatabase } from './address.js';
 import { asAdmin } from './admin.js';
-import { atDatabase } from './address.js';
-import { query, withSession, type Session } from './connect.js';
+import { query, type Session } from './connect.js';
 import { commentStatement, dropOwn, findDatabase, limitStatement, systemIdentifier } from './databases.js';
 import type { Link } from './link.js';
 import { sideName } from './names.js';
@@ -79,8 +78,7 @@ export async function restoreBeside(
       };
     await clearUnfinished(session, copy);
     return restoreOrDrop(session, copy, async () => {
-      const shape = await makeRestored(context, link, session, copy, folder, backup);
-      await withSession(atDatabase(link.admin, copy), link.run, (inside) => query(inside, 'ANALYZE'));
+      const shape = await makeRestored(context, link, session, copy, folder, backup, true);
       const story = { run: link.run, of, oid: live.oid, at: new Date().toISOString(), comment: shape.comment };
       await query(session, 'BEGIN');
       await query(session, `${limitStatement(copy, shape)} ALLOW_CONNECTIONS false`);

@@ -4,10 +4,11 @@ import { fail, failureType, rootMessage } from '../../../errors.js';
 import { replaceFile } from '../../../lib/files.js';
 import type { StepContext } from '../../context.js';
 import type { StoreBackup } from '../contract.js';
+import { fullDisk } from '../full-disk.js';
 import { withPlainFile, withScratch } from '../stored-file.js';
 import { atDatabase } from './address.js';
 import { findDifferences, refuseDifferences } from './compare.js';
-import { query, type Session } from './connect.js';
+import { query, withSession, type Session } from './connect.js';
 import {
   createEmpty,
   findDatabase,
@@ -23,7 +24,7 @@ import { programOf } from './programs.js';
 
 /**
  * Restores the stored file into a new database `name` and compares everything with the manifest. `session` is the admin's, beside.
- * Throws BackupUnusable; the caller drops the database. Connection limit and comment are the caller's to set, last.
+ * Throws BackupUnusable; the caller drops the database. `analyze`: with statistics, for whoever goes on to work with it. Connection limit and comment are the caller's to set, last.
  */
 export async function makeRestored(
   context: StepContext,
@@ -32,10 +33,13 @@ export async function makeRestored(
   name: string,
   folder: string,
   backup: StoreBackup,
+  analyze = false,
 ): Promise<DatabaseShape> {
   // Looks at the file first: nothing is made for one that is not whole.
   return withPlainFile(context, folder, backup, (path) =>
-    withUnpacked(context, name, path, backup, (dump) => restoreAll(context, link, session, name, dump, backup)),
+    withUnpacked(context, name, path, backup, (dump) =>
+      restoreAll(context, link, session, name, dump, backup, analyze),
+    ),
   );
 }
 
@@ -54,6 +58,8 @@ async function withUnpacked<T>(
       await context.read({ argv: [zstd, '-d', '-q', '-c', path], outputFile: plain });
     } catch (error) {
       if (failureType(error) !== 'CommandFailed') throw error;
+      const full = fullDisk(error);
+      if (full) throw fail('NoRoom', `${path} cannot be unpacked into ${plain}: ${full}`);
       throw fail('BackupUnusable', `${path} cannot be unpacked: ${rootMessage(error)}`);
     }
     return use(plain);
@@ -67,6 +73,7 @@ async function restoreAll(
   name: string,
   path: string,
   backup: StoreBackup,
+  analyze: boolean,
 ): Promise<DatabaseShape> {
   const shape = shapeFromLines(backup.catalog.database ?? []);
   await createEmpty(session, name, shape);
@@ -75,7 +82,11 @@ async function restoreAll(
   context.progress(`restoring ${backup.file} into ${name}`);
   await restoreFile(context, link, session, name, path);
   context.progress(`comparing ${name} with the manifest`);
-  refuseDifferences(backup, await findDifferences(link, name, backup));
+  const [differences] = await Promise.all([
+    findDifferences(link, name, backup),
+    analyze && withSession(atDatabase(link.admin, name), link.run, (inside) => query(inside, 'ANALYZE')),
+  ]);
+  refuseDifferences(backup, differences);
   // Last, because a setting like `default_transaction_read_only` would stop the restore.
   for (const statement of settingStatements(name, shape)) await query(session, statement);
   const made = await findDatabase(session, { name });
@@ -120,6 +131,8 @@ async function restoreFile(
     }
   } catch (error) {
     if (failureType(error) !== 'CommandFailed') throw error;
+    const full = fullDisk(error);
+    if (full) throw fail('NoRoom', `the server has no room to restore ${path} into ${name}: ${full}`);
     throw fail('BackupUnusable', `${path} does not restore: ${rootMessage(error)}`);
   } finally {
     await rm(list, { force: true });

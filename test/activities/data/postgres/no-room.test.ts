@@ -1,0 +1,111 @@
+import { execFile } from 'node:child_process';
+import { chown, mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { StoreBackup } from '../../../../src/activities/data/contract.js';
+import { systemUser } from '../../../../src/lib/server-process.js';
+import { canMount, smallDisk, type SmallDisk } from '../../../stack/small-disk.js';
+import { essence, makeShop, run, type Shop } from './shop.js';
+
+const orders = `CREATE TABLE orders (id int PRIMARY KEY, text text);
+  INSERT INTO orders SELECT i, string_agg(md5(i || ' ' || k), '') FROM generate_series(1, 30000) i, generate_series(1, 20) k GROUP BY i`;
+
+describe.skipIf(!canMount)('a disk that is full', { timeout: 120_000 }, () => {
+  let disk: SmallDisk;
+  let shop: Shop;
+  let backup: StoreBackup;
+  let place: string;
+  let space: string;
+
+  beforeAll(async () => {
+    disk = smallDisk(300);
+    shop = await makeShop();
+    space = `${shop.name}_space`;
+    place = join(disk.path, 'backups');
+    await mkdir(place);
+    await mkdir(join(disk.path, space), { mode: 0o700 });
+    const user = await systemUser();
+    if (user) await chown(join(disk.path, space), user.uid, user.gid);
+    await shop.beside(`CREATE TABLESPACE ${space} LOCATION '${join(disk.path, space)}'`);
+    // To everybody: roles that a tablespace names cannot be dropped before it.
+    await shop.beside(`GRANT CREATE ON TABLESPACE ${space} TO PUBLIC`);
+    await shop.beside(`ALTER DATABASE ${shop.name} SET TABLESPACE ${space}`);
+    await shop.sql(orders);
+    backup = await shop.store.backup(shop.context, shop.folder);
+  }, 120_000);
+  afterAll(async () => {
+    disk.leave(1000);
+    const { superuserUrl } = shop;
+    await shop.close();
+    await run(superuserUrl.replace(/\/[^/]*$/, '/postgres'), `DROP TABLESPACE ${space}`);
+    disk.remove();
+  });
+
+  const rows = async () => (await shop.sql('SELECT count(*)::int AS n FROM orders'))[0]?.n;
+  const seen = async (name: string) =>
+    (await shop.store.preflight(shop.context)).find((check) => check.name === `shop: ${name}`);
+
+  it('under the backup: it is named, and neither the new file nor a piece of it is left', async () => {
+    disk.leave(1);
+    await expect(shop.store.backup(shop.context, place)).rejects.toThrow(/No space left on device|ENOSPC/i);
+    await expect(shop.store.backup(shop.context, place)).rejects.toThrow(place);
+    expect(await readdir(place)).toEqual([]);
+    disk.leave(1000);
+    await shop.store.prove(shop.context, shop.folder, backup);
+  });
+
+  it('under the server: a proof and a restore end, name what is full, and leave no database', async () => {
+    disk.leave(10);
+    await expect(shop.store.prove(shop.context, shop.folder, backup)).rejects.toThrow(/No space left on device/);
+    await expect(shop.store.restore(shop.context, shop.folder, backup)).rejects.toThrow(/No space left on device/);
+    expect(await shop.databases()).toEqual([shop.name]);
+    expect(await rows()).toBe(30000);
+  });
+
+  it('is told before the release: too little for a proof is NO-GO, too little for a copy is a second backup', async () => {
+    disk.leave(10);
+    expect(await seen('way back')).toMatchObject({ outcome: 'fail' });
+    disk.leave(1000);
+    expect(await seen('way back')).toMatchObject({
+      outcome: 'pass',
+      seen: expect.stringMatching(/^a copy beside/) as string,
+    });
+    disk.leave(85);
+    expect(await seen('way back')).toMatchObject({
+      outcome: 'pass',
+      seen: expect.stringMatching(
+        /^a second backup after the stop, proven: more downtime \(\d+ MB free in .*, but \d+ MB are wanted/,
+      ) as string,
+    });
+    expect(await shop.store.downtime?.(shop.context)).toMatchObject({
+      note: expect.stringMatching(/no copy can stand beside it .* adds about \d+ s of downtime/) as string,
+    });
+  });
+
+  it('lets a second backup stand for the copy: proven, found again, put back row by row, also from a shell alone', async () => {
+    disk.leave(85);
+    const before = essence(await shop.store.backup(shop.context, shop.folder));
+    const record = await shop.store.standby(shop.context);
+    expect(record.backup?.why).toMatch(/are wanted for a copy/);
+    expect(await shop.store.standby(shop.context)).toEqual(record);
+    expect(await shop.databases()).toEqual([shop.name]);
+    expect(await shop.store.has(shop.context, record)).toBe(true);
+    await shop.sql('DELETE FROM orders WHERE id > 5');
+    const { folder, stored } = record.backup!;
+    const restored = await shop.store.restore(shop.context, folder, stored);
+    await shop.store.swapIn(shop.context, restored);
+    expect(essence(await shop.store.backup(shop.context, shop.folder))).toEqual(before);
+
+    await shop.beside(`DROP DATABASE "${restored.replaced}"`);
+    await shop.sql('DELETE FROM orders WHERE id > 7');
+    const live = await shop.store.live(shop.context);
+    const lines = ['set -eu', ...shop.store.byHand(shop.context, { ...record, live })];
+    await promisify(execFile)('sh', ['-c', lines.join('\n')], {
+      env: { PATH: process.env.PATH, SHOP_ADMIN_URL: shop.adminUrl },
+    });
+    expect(await rows()).toBe(30000);
+    expect(await shop.databases()).toEqual([shop.name, `${shop.name}__before_hand`]);
+    await shop.beside(`DROP DATABASE ${shop.name}__before_hand`);
+  });
+});
