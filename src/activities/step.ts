@@ -13,7 +13,7 @@ import type { At, Call, Definition, Run } from '../model.js';
 import type { CommandRequest, StepContext } from './context.js';
 import { home, runFolder, type Host } from './host.js';
 import { readPinned, type Pinned } from './pinned.js';
-import { inside, sweepInside, type Asker } from './runtime/inside.js';
+import { endInside, inside, type Asker } from './runtime/inside.js';
 import { releases } from './releases.js';
 import { heartbeats } from './heartbeats.js';
 import { writeUndoFile } from './undo-file.js';
@@ -225,9 +225,9 @@ function makeContext(host: Host, own: Own): StepContext {
   const placed = async (name: string, { in: service, ...request }: CommandRequest) => {
     if (service === undefined) return { request, end: async () => undefined };
     const mark = `${run.id}-${key}-${name}`;
-    const { argv, end } = await inside(asker, { ...request, in: service }, mark);
     const { cwd: _, ...rest } = request;
-    return { request: { ...rest, argv }, end };
+    const argv = await inside(asker, { ...request, in: service }, mark);
+    return { request: { ...rest, argv }, end: async () => endInside(asker, service, mark) };
   };
   return {
     run,
@@ -247,7 +247,7 @@ function makeContext(host: Host, own: Own): StepContext {
       reads += 1;
       const name = `read-${reads}`;
       if (asked.in !== undefined && Context.current().info.attempt > 1)
-        await sweepInside(asker, asked.in, `${run.id}-${key}-${name}`);
+        await endInside(asker, asked.in, `${run.id}-${key}-${name}`);
       const { request, end } = await placed(name, asked);
       const signal = request.signal ? AbortSignal.any([beats.interrupted, request.signal]) : beats.interrupted;
       const result = await runAttached(spec(request), { signal, onLine: beats.say });
@@ -257,10 +257,11 @@ function makeContext(host: Host, own: Own): StepContext {
     },
     change: async (name, asked) => {
       const { request, end } = await placed(name, asked);
-      const result = await runDetached(place(name), spec(request), {
-        signal: beats.cancelled,
-        detach: beats.detach,
-        onLine: beats.say,
+      const options = { signal: beats.cancelled, detach: beats.detach, onLine: beats.say };
+      const result = await runDetached(place(name), spec(request), options).catch(async (error: unknown) => {
+        // The client is gone without a trace, as after a reboot: nothing may go on inside behind the person who is asked.
+        if (failureType(error) === 'OutcomeUnknown') await end();
+        throw error;
       });
       // The client may have been ended by a signal, too: 128 and above.
       if (result.timedOut || result.cancelled || (result.exitCode ?? 0) >= 128) await end();

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandRequest, StepContext } from '../../src/activities/context.js';
-import { inside } from '../../src/activities/runtime/inside.js';
-import { fail } from '../../src/errors.js';
+import { endInside, inside } from '../../src/activities/runtime/inside.js';
+import { fail, failureType } from '../../src/errors.js';
 import { runAttached, runDetached, type CommandResult, type CommandSpec } from '../../src/lib/command.js';
 import { EnvFile } from '../../src/lib/env-file.js';
 import { findTools } from '../../src/lib/tools.js';
@@ -52,9 +52,10 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
   const asker = { run, at: here, definition, folder, variables: env.names(), read: look };
   const placed = async (name: string, { in: service, ...request }: CommandRequest) => {
     if (service === undefined) return { request, end: async () => undefined };
-    const { argv, end } = await inside(asker, { ...request, in: service }, `${run.id}-${key}-${name}`);
+    const mark = `${run.id}-${key}-${name}`;
+    const argv = await inside(asker, { ...request, in: service }, mark);
     const { cwd: _, ...rest } = request;
-    return { request: { ...rest, argv }, end };
+    return { request: { ...rest, argv }, end: async () => endInside(asker, service, mark) };
   };
   return {
     run,
@@ -79,7 +80,10 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     },
     change: async (name, asked) => {
       const { request, end } = await placed(name, asked);
-      const result = await runDetached(place(name), specOf(request), { onLine });
+      const result = await runDetached(place(name), specOf(request), { onLine }).catch(async (error: unknown) => {
+        if (failureType(error) === 'OutcomeUnknown') await end();
+        throw error;
+      });
       if (!result.adopted) changes.push(name);
       if (result.timedOut || (result.exitCode ?? 0) >= 128) await end();
       return judge(request, result);

@@ -21,12 +21,6 @@ export interface Asker {
   read: (request: CommandRequest) => Promise<CommandResult>;
 }
 
-export interface Inside {
-  argv: Argv;
-  /** Ends what the command left running inside, and sees that it is gone. Killing the docker client alone leaves it. Throws OutcomeUnknown. */
-  end: () => Promise<void>;
-}
-
 /** Every process of a command inside a container inherits it, so that all of them are found again. */
 const MARK = 'SLIPWAY_COMMAND';
 
@@ -35,21 +29,27 @@ const MARK = 'SLIPWAY_COMMAND';
  * same image, without the service's entrypoint, which may migrate or start something. Values of `env` go by name. `mark` is unique to
  * the command. Throws NotStarted where neither is possible.
  */
-export async function inside(asker: Asker, request: CommandRequest & { in: string }, mark: string): Promise<Inside> {
-  const { definition, read } = asker;
+export async function inside(asker: Asker, request: CommandRequest & { in: string }, mark: string): Promise<Argv> {
+  const { definition } = asker;
   const running = request.of ? undefined : await runningContainer(asker, request.in);
-  if (running) return inContainer(read, running, request, mark);
-  if (definition.runtime.compose) return inOneOff(read, oneOffOfService(asker, request), request, mark);
-  if (definition.runtime.container) return inOneOff(read, await oneOffOfContainer(asker, request), request, mark);
+  if (running) return inContainer(running, request, mark);
+  if (definition.runtime.compose) return inOneOff(oneOffOfService(asker, request), request, mark);
+  if (definition.runtime.container) return inOneOff(await oneOffOfContainer(asker, request), request, mark);
   throw fail(
     'BadDefinition',
     `${definition.environment}: there is no service ${request.in}, since it runs as host processes`,
   );
 }
 
-/** Ends what an attempt before left of a command that dies with its worker. */
-export async function sweepInside(asker: Asker, service: string, mark: string): Promise<void> {
-  await asker.read({ argv: ['docker', 'rm', '--force', oneOffName(mark)], ok: [0, 1] });
+/**
+ * Ends what a command left running inside, in the service's container or in one of its own, and sees that it is gone: killing the docker
+ * client leaves it. Throws OutcomeUnknown.
+ */
+export async function endInside(asker: Asker, service: string, mark: string): Promise<void> {
+  const name = oneOffName(mark);
+  await asker.read({ argv: ['docker', 'rm', '--force', name], ok: [0, 1] });
+  if ((await inspectContainers(asker.read, [name])).length > 0)
+    throw fail('OutcomeUnknown', `container ${name} cannot be removed: look at it before going on`);
   const running = await runningContainer(asker, service);
   if (running) await endMarked(asker.read, running, mark);
 }
@@ -66,17 +66,14 @@ export async function runningContainer(
   return found.find((one) => one.running);
 }
 
-function inContainer(read: Asker['read'], { id }: Container, request: CommandRequest, mark: string): Inside {
+function inContainer({ id }: Container, request: CommandRequest, mark: string): Argv {
   const options = [
     ...(readsInput(request) ? ['--interactive'] : []),
     ...(request.cwd ? ['--workdir', request.cwd] : []),
     ...['--env', `${MARK}=${mark}`],
     ...names(request),
   ];
-  return {
-    argv: ['docker', 'exec', ...options, id, ...request.argv],
-    end: async () => endMarked(read, { id }, mark),
-  };
+  return ['docker', 'exec', ...options, id, ...request.argv];
 }
 
 interface OneOff {
@@ -107,34 +104,27 @@ async function oneOffOfContainer(asker: Asker, request: CommandRequest & { in: s
     `${type === 'volume' ? (name ?? source) : source}:${target}`,
   ]);
   const known = variables.filter((name) => request.env?.[name] === undefined).flatMap((name) => ['--env', name]);
-  return { before: ['docker', 'run', '--rm', '--pull', 'never', ...mounts, ...known], of: image };
+  const input = readsInput(request) ? ['--interactive'] : [];
+  return { before: ['docker', 'run', '--rm', '--pull', 'never', ...input, ...mounts, ...known], of: image };
 }
 
-function inOneOff(read: Asker['read'], { before, of }: OneOff, request: CommandRequest, mark: string): Inside {
+function inOneOff({ before, of }: OneOff, request: CommandRequest, mark: string): Argv {
   const [program = '', ...rest] = request.argv;
   const options = [
     ...['--name', oneOffName(mark)],
-    ...(readsInput(request) ? ['--interactive'] : []),
     ...(request.cwd ? ['--workdir', request.cwd] : []),
     ...names(request),
   ];
-  return {
-    argv: [...before, ...options, '--entrypoint', program, of, ...rest],
-    end: async () => {
-      await read({ argv: ['docker', 'rm', '--force', oneOffName(mark)], ok: [0, 1] });
-      if ((await inspectContainers(read, [oneOffName(mark)])).length > 0)
-        throw fail('OutcomeUnknown', `container ${oneOffName(mark)} cannot be removed: look at it before going on`);
-    },
-  };
+  return [...before, ...options, '--entrypoint', program, of, ...rest];
 }
 
 function readsInput({ input, inputFile }: CommandRequest): boolean {
   return input !== undefined || inputFile !== undefined;
 }
 
-/** Values never stand among the arguments: docker takes them from its own environment. */
+/** Values never stand among the arguments: docker takes them from its own environment. Compose v1 has no `--env`. */
 function names({ env = {} }: CommandRequest): Argv {
-  return Object.keys(env).flatMap((name) => ['--env', name]);
+  return Object.keys(env).flatMap((name) => ['-e', name]);
 }
 
 function oneOffName(mark: string): string {

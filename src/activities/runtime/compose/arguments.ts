@@ -18,6 +18,11 @@ export function projectName(definition: Definition): string {
   return composeOf(definition).project ?? projectOf(definition.directory);
 }
 
+/** v2 unless the definition says otherwise; every option that is passed is known to v1, too. */
+export function composeProgram(definition: Definition): Argv {
+  return composeOf(definition).program ?? ['docker', 'compose'];
+}
+
 /** The files that compose reads, relative to the checkout: the definition's, else those that compose looks for itself. */
 export function composeFiles(definition: Definition): string[] {
   const named = composeOf(definition).files;
@@ -37,10 +42,10 @@ export function hasFiles(definition: Definition): boolean {
  * the command alone: compose's own reading of an env file eats what follows a `$`.
  */
 export function composeArgv(definition: Definition, override?: string): Argv {
-  const { profiles = [], program = ['docker', 'compose'] } = composeOf(definition);
+  const { profiles = [] } = composeOf(definition);
   const files = [...composeFiles(definition), ...(override ? [override] : [])];
   return [
-    ...program,
+    ...composeProgram(definition),
     ...['--project-name', projectName(definition), '--project-directory', '.', '--env-file', '/dev/null'],
     ...files.flatMap((file) => ['--file', file]),
     ...profiles.flatMap((profile) => ['--profile', profile]),

@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { didYouMean } from '../../../definition/nearest.js';
 import { rootMessage } from '../../../errors.js';
+import { findProgram } from '../../../lib/program.js';
 import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
-import { openPorts } from '../listeners.js';
-import { whoHolds } from '../wait-for-ports.js';
-import { composeFiles, composeOf, hasFiles } from './arguments.js';
-import { containersOf, place, readProject, type Project } from './project.js';
+import { composeFiles, composeOf, composeProgram, hasFiles } from './arguments.js';
+import { checkImagesHere, checkPorts } from './host-checks.js';
+import { place, readProject, type Project } from './project.js';
 
 /** Before the first release the checkout may hold no compose file yet: the version that comes brings it, and `start` asks again. */
 export async function checkCompose(context: StepContext): Promise<CheckResult[]> {
@@ -18,7 +18,8 @@ export async function checkCompose(context: StepContext): Promise<CheckResult[]>
   if (!hasFiles(context.definition)) return [engine, files];
   try {
     const project = await readProject(context);
-    return [engine, files, ...checkProject(context, project, where), await checkPorts(context, project, where)];
+    const onHost = [await checkImagesHere(context, project, where), await checkPorts(context, project, where)];
+    return [engine, files, ...checkProject(context, project, where), ...onHost];
   } catch (error) {
     return [
       engine,
@@ -29,13 +30,20 @@ export async function checkCompose(context: StepContext): Promise<CheckResult[]>
 }
 
 async function checkEngine(context: StepContext, where: string): Promise<CheckResult> {
-  const expected = 'the docker engine answers, with compose v2';
+  const program = composeProgram(context.definition);
+  const expected = `the docker engine answers, and ${program.join(' ')} is there`;
   try {
     const engine = await context.look({ argv: ['docker', 'version', '--format', '{{.Server.Version}}'] });
-    const compose = await context.look({ argv: ['docker', 'compose', 'version', '--short'] });
-    return unasked('engine', true, expected, `${engine.stdout?.trim()}, compose ${compose.stdout?.trim()}`, where);
+    const compose = await context.look({ argv: [...program, 'version', '--short'] });
+    const version = compose.stdout?.trim() ?? '';
+    const seen = `${engine.stdout?.trim()}, compose ${version}`;
+    if (version.startsWith('1.') && context.definition.source.images)
+      return unasked('engine', false, 'compose v2, since source.images pins by what v1 does not know', seen, where);
+    return unasked('engine', true, expected, seen, where);
   } catch (error) {
-    return unasked('engine', false, expected, rootMessage(error), where);
+    const v1 = program.length > 1 && findProgram('docker-compose', process.env.PATH, '/');
+    const hint = v1 ? '; docker-compose is here: say compose: { program: [docker-compose] }' : '';
+    return unasked('engine', false, expected, `${rootMessage(error)}${hint}`, where);
   }
 }
 
@@ -102,20 +110,4 @@ function checkProject({ definition }: StepContext, project: Project, where: stri
       must: 'record',
     },
   ];
-}
-
-/** Taken by ourselves, free, or in the way. */
-async function checkPorts(context: StepContext, project: Project, where: string): Promise<CheckResult> {
-  const { ours } = await containersOf(context, project.ours);
-  const ports = [...new Set(ours.flatMap((one) => one.ports))];
-  const foreign = await openPorts([...new Set(ours.filter((one) => !one.running).flatMap((one) => one.ports))]);
-  const held = ours.filter((one) => one.running).flatMap((one) => one.ports);
-  const taken = foreign.filter((port) => !held.includes(port));
-  return unasked(
-    'ports',
-    taken.length === 0,
-    'published ports are free or our own',
-    taken.length > 0 ? await whoHolds(taken) : ports.join(', ') || 'none is published',
-    where,
-  );
 }

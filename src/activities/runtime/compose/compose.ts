@@ -9,11 +9,11 @@ import type { Container } from '../docker-state.js';
 import { guardOf, guardValues } from '../guard.js';
 import { turn } from '../open.js';
 import { awaitClosed, whoHolds } from '../wait-for-ports.js';
-import { openPorts } from '../listeners.js';
 import { composeArgv, composeOf, hasFiles } from './arguments.js';
 import { checkCompose } from './checks.js';
-import { observe } from './observe.js';
-import { containersOf, readProject } from './project.js';
+import { takenPorts } from './host-checks.js';
+import { diedOf, observe } from './observe.js';
+import { containersOf, readProject, type Project } from './project.js';
 
 /** Going back is in a hurry: whoever has not stopped by then is killed. */
 const shortGraceSeconds = 5;
@@ -79,11 +79,17 @@ async function start(context: StepContext, release: Release): Promise<StepResult
       `not set, so compose would leave it blank: ${project.unset.join(', ')}: add it to the env file`,
     );
   const before = await containersOf(context, project.ours);
-  if (!context.began('up')) await refuseTaken(before.ours);
+  if (!context.began('up')) await refuseTaken(project, before.ours);
   await startNeeded(context, project, before.others, override);
   const others = (await containersOf(context, project.ours)).others;
   const argv = upArgv(definition, project.ours, override);
-  await context.change('up', { argv, env: guardValues(context), deadlineMs: timeoutMs });
+  try {
+    await context.change('up', { argv, env: guardValues(context), deadlineMs: timeoutMs });
+  } catch (error) {
+    // Where a service waited for one that died, compose names it, but not what it said.
+    const dead = await diedOf(context, (await containersOf(context, project.ours)).ours, before.ours);
+    throw dead ?? error;
+  }
   const after = await containersOf(context, project.ours);
   const recreated = others.filter(({ id }) => !after.others.some((one) => one.id === id));
   if (recreated[0])
@@ -98,7 +104,9 @@ async function start(context: StepContext, release: Release): Promise<StepResult
       argv: [...composeArgv(definition, override), 'restart', service],
       deadlineMs: timeoutMs,
     });
-  const seen = await observe(context, after.ours, { timeoutMs, observeMs });
+  const again = after.others.filter(({ service }) => restart.includes(service));
+  const watched = await observe(context, [...after.ours, ...again], { timeoutMs, observeMs });
+  const seen = watched.filter(({ service }) => project.ours.includes(service));
   return {
     note: `${seen.map(({ service, id }) => `${service} (${id.slice(0, 12)})`).join(', ')}, steady for ${Math.round(observeMs / 1000)} s`,
     data: {
@@ -113,10 +121,9 @@ async function ours(context: StepContext): Promise<Container[]> {
   return (await containersOf(context, services)).ours;
 }
 
-/** Nothing of ours runs any more, so whoever holds one of our ports is somebody else. */
-async function refuseTaken(containers: Container[]): Promise<void> {
-  if (containers.some(({ running }) => running)) return;
-  const taken = await openPorts([...new Set(containers.flatMap(({ ports }) => ports))]);
+/** What of ours is in the way is stopped by then, so whoever holds one of our ports is somebody else. */
+async function refuseTaken(project: Project, ours: Container[]): Promise<void> {
+  const taken = await takenPorts(project, ours);
   if (taken.length > 0)
     throw fail(
       'NotStarted',
@@ -127,7 +134,7 @@ async function refuseTaken(containers: Container[]): Promise<void> {
 /** What the release's services need and no release touches: started where it is not there, never recreated. */
 async function startNeeded(
   context: StepContext,
-  { ours: own, needs }: { ours: string[]; needs: Record<string, string[]> },
+  { ours: own, needs }: Project,
   others: Container[],
   override: string | undefined,
 ): Promise<void> {
@@ -153,7 +160,11 @@ async function startNeeded(
     '--no-deps',
     ...absent,
   ];
-  await context.change('up-needed', { argv, deadlineMs: composeOf(context.definition).timeoutMs });
+  const { timeoutMs } = composeOf(context.definition);
+  await context.change('up-needed', { argv, deadlineMs: timeoutMs });
+  // `--no-deps` waits for nobody.
+  const started = (await containersOf(context, own)).others.filter(({ service }) => absent.includes(service));
+  await observe(context, started, { timeoutMs, observeMs: 0 });
 }
 
 function upArgv(definition: Definition, services: string[], override?: string): Argv {

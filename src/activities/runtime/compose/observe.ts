@@ -41,6 +41,16 @@ export async function observe(
   }
 }
 
+/** The failure of the first new container that has died; undefined where none has. */
+export async function diedOf(
+  context: StepContext,
+  containers: Container[],
+  before: Container[],
+): Promise<Error | undefined> {
+  const dead = containers.find((one) => isDead(one) && !before.some(({ id }) => id === one.id));
+  return dead && died(context, dead);
+}
+
 /** One that ended well and is not to be started again has done its job. */
 function isDead({ running, status, exitCode, restarts, health, restartPolicy }: Container): boolean {
   if (restarts > 0 || status === 'restarting' || status === 'dead' || health === 'unhealthy') return true;

@@ -17,6 +17,8 @@ export interface Project {
   /** Services that compose itself would build. */
   built: string[];
   images: Record<string, string>;
+  /** Published on this host by those that a release starts. */
+  ports: number[];
   /** Names of variables that are set nowhere. */
   unset: string[];
   /** Of the whole resolved configuration, secrets included: says whether it changed, and nothing else. */
@@ -33,18 +35,34 @@ export async function readProject(context: StepContext, override?: string): Prom
   const config = parse(stdout) as Config;
   const services = Object.keys(config.services);
   const named = composeOf(context.definition).services;
-  const unset = [...tail.matchAll(/The \\?"([^"\\]+)\\?" variable is not set/g)].map(([, name]) => name ?? '');
+  const ours = named ?? services;
   return {
     services,
-    ours: named ?? services,
+    ours,
     needs: mapValues(config, ({ depends_on = {} }) =>
       Array.isArray(depends_on) ? depends_on : Object.keys(depends_on),
     ),
     built: services.filter((service) => config.services[service]?.build !== undefined),
     images: mapValues(config, ({ image }) => image ?? ''),
-    unset: [...new Set(unset)],
+    ports: [...new Set(ours.flatMap((service) => (config.services[service]?.ports ?? []).flatMap(publishedPorts)))],
+    unset: unsetVariables(tail),
     sha256: createHash('sha256').update(stdout).digest('hex'),
   };
+}
+
+/** Named by the warnings of compose; v1 writes them without quotes. */
+export function unsetVariables(output: string): string[] {
+  const found = output.matchAll(/The \\?"?(\w+)\\?"? variable is not set/g);
+  return [...new Set([...found].map(([, name]) => name ?? ''))];
+}
+
+/** v2 resolves ports to records, v1 to `127.0.0.1:8080:80/tcp`; both keep a range as one. */
+export function publishedPorts(port: ConfigPort): number[] {
+  const [address = '', protocol = 'tcp'] =
+    typeof port === 'string' ? port.split('/') : [`${port.published ?? ''}:`, port.protocol];
+  const [first, last = first] = (address.split(':').at(-2) ?? '').split('-').map(Number);
+  if (protocol !== 'tcp' || !first || !last) return [];
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
 /** Containers of the project: those of a release, and those that it must leave alone. */
@@ -63,11 +81,18 @@ export function place({ definition }: StepContext): string {
   return definition.positions['runtime.compose'] ?? definition.environment;
 }
 
+type ConfigPort = string | { published?: string | number; protocol?: string };
 interface Config {
-  services: Record<string, { build?: unknown; image?: string; depends_on?: Record<string, unknown> | string[] }>;
+  services: Record<string, ConfigService>;
+}
+interface ConfigService {
+  build?: unknown;
+  image?: string;
+  depends_on?: Record<string, unknown> | string[];
+  ports?: ConfigPort[];
 }
 
-function mapValues<T>(config: Config, take: (service: Config['services'][string]) => T): Record<string, T> {
+function mapValues<T>(config: Config, take: (service: ConfigService) => T): Record<string, T> {
   return Object.fromEntries(Object.entries(config.services).map(([name, service]) => [name, take(service)]));
 }
 

@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import { fail, failureType, rootMessage } from '../../../errors.js';
+import { readJson, writeAtomic } from '../../../lib/files.js';
 import { quoted, shellLine } from '../../../lib/shell-line.js';
 import type { Argv, CheckResult, Definition, Release, Runtime as RuntimeSection, StepResult } from '../../../model.js';
 import { unasked, type CommandRequest, type StepContext } from '../../context.js';
-import { observe } from '../compose/observe.js';
+import { lastWords, observe } from '../compose/observe.js';
 import type { Runtime } from '../contract.js';
 import { inspectContainers, type Container } from '../docker-state.js';
 import { guardOf, guardValues } from '../guard.js';
@@ -46,30 +48,49 @@ async function stop(context: StepContext): Promise<StepResult> {
   return { note: `${note}; closed: ${ports.join(', ')}`, data: { ports } };
 }
 
-/** `start` of what runs already does nothing and says nothing: the proof is a container that was not there before. */
+/** `start` of what runs already does nothing and says nothing: the proof is a container that was not there, or did not run, before. */
 async function start(context: StepContext, release: Release): Promise<StepResult> {
   const { name, start: argv, ports, timeoutMs, observeMs } = settingsOf(context.definition);
-  const before = await present(context);
-  if (!context.began('start')) {
-    if (before?.running)
-      throw fail('NotStarted', `${name} runs already, so its start script would do nothing: stop it, then retry`);
-    const taken = await openPorts(ports);
-    if (taken.length > 0)
-      throw fail(
-        'NotStarted',
-        `nothing was started, since the port is taken: ${await whoHolds(taken)}: end that process, then retry`,
-      );
-    if (before) await context.record('before-start', 'container', { id: before.id, startedAt: before.startedAt });
-  }
+  const before = (await readJson<Before>(beforePath(context))) ?? (await takeBefore(context));
   await context.change('start', { ...request(context), argv, env: guardValues(context) });
   const after = await present(context);
   if (!after) throw fail('NotStarted', `there is no container ${name} after ${argv.join(' ')}`);
-  const [seen] = await observe(context, [after], { timeoutMs, observeMs });
+  if (after.id === before.id && after.startedAt === before.startedAt)
+    throw fail('NotStarted', `${name} is the container of before, which ${argv.join(' ')} did not start`);
+  const [seen = after] = await observe(context, [after], { timeoutMs, observeMs });
+  if (!seen.running)
+    throw fail('NotStarted', `${name} ended with exit code ${seen.exitCode}; ${await lastWords(context, seen)}`);
   await awaitOpen(ports, timeoutMs);
   return {
     note: `${name} (${after.id.slice(0, 12)}) runs ${release.version}, steady for ${Math.round(observeMs / 1000)} s`,
-    data: { container: { id: after.id, image: after.image, startedAt: seen?.startedAt ?? after.startedAt } },
+    data: { container: { id: after.id, image: after.image, startedAt: seen.startedAt } },
   };
+}
+
+/** The container before the start; without one, an empty record. */
+type Before = Partial<Pick<Container, 'id' | 'startedAt'>>;
+
+async function takeBefore(context: StepContext): Promise<Before> {
+  const { name, stop: stopping, ports } = settingsOf(context.definition);
+  // What an earlier try of this step started is in the way of this one.
+  if (context.at.try > 1 && (await present(context))?.running)
+    await context.change('stop-before-retry', { ...request(context), argv: stopping });
+  const now = await present(context);
+  if (now?.running)
+    throw fail('NotStarted', `${name} runs already, so its start script would do nothing: stop it, then retry`);
+  const taken = await openPorts(ports);
+  if (taken.length > 0)
+    throw fail(
+      'NotStarted',
+      `nothing was started, since the port is taken: ${await whoHolds(taken)}: end that process, then retry`,
+    );
+  const before: Before = now ? { id: now.id, startedAt: now.startedAt } : {};
+  await writeAtomic(beforePath(context), JSON.stringify(before));
+  return before;
+}
+
+function beforePath({ folder, at }: StepContext): string {
+  return join(folder, `${at.undo ? 'undo-' : ''}${at.step}-${at.try}-container.json`);
 }
 
 async function checkContainer(context: StepContext): Promise<CheckResult[]> {

@@ -1,0 +1,48 @@
+import type { CheckResult } from '../../../model.js';
+import { unasked, type StepContext } from '../../context.js';
+import type { Container } from '../docker-state.js';
+import { openPorts } from '../listeners.js';
+import { whoHolds } from '../wait-for-ports.js';
+import { containersOf, type Project } from './project.js';
+
+/** What compose would otherwise pull in the downtime. Images that a release builds or pulls itself have their own checks. */
+export async function checkImagesHere(context: StepContext, project: Project, where: string): Promise<CheckResult> {
+  const released = Object.keys(context.definition.source.images ?? {});
+  const others = project.services.filter(
+    (service) => !project.built.includes(service) && !released.includes(service) && project.images[service],
+  );
+  const images = [...new Set(others.map((service) => project.images[service] ?? ''))];
+  const missing: string[] = [];
+  for (const image of images) {
+    const { exitCode } = await context.look({ argv: ['docker', 'image', 'inspect', image], ok: [0, 1] });
+    if (exitCode !== 0) missing.push(image);
+  }
+  return unasked(
+    'images-here',
+    missing.length === 0,
+    'the images that compose names are on this host',
+    missing.length === 0
+      ? images.join(', ') || 'it names none'
+      : missing.map((image) => `${image} is gone: docker pull ${image}`).join(', '),
+    where,
+  );
+}
+
+/** Taken by ourselves, free, or in the way. */
+export async function checkPorts(context: StepContext, project: Project, where: string): Promise<CheckResult> {
+  const { ours } = await containersOf(context, project.ours);
+  const taken = await takenPorts(project, ours);
+  return unasked(
+    'ports',
+    taken.length === 0,
+    'published ports are free or our own',
+    taken.length > 0 ? await whoHolds(taken) : project.ports.join(', ') || 'none is published',
+    where,
+  );
+}
+
+/** Ports that the project publishes and somebody else holds. */
+export async function takenPorts({ ports }: Project, ours: Container[]): Promise<number[]> {
+  const held = ours.filter(({ running }) => running).flatMap((one) => one.ports);
+  return openPorts(ports.filter((port) => !held.includes(port)));
+}
