@@ -84,7 +84,7 @@ ${more}
       writeFileSync(
         join(directory, '.env'),
         Object.entries(lines)
-          .map(([name, value]) => `${name}='${value}'\n`)
+          .map(([name, value]) => (value.includes("'") ? `${name}="${value}"\n` : `${name}='${value}'\n`))
           .join(''),
       ),
     remove: () => {

@@ -1,13 +1,41 @@
-import { writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { publishedPorts, unsetVariables } from '../../../src/activities/runtime/compose/project.js';
 import { openPorts } from '../../../src/activities/runtime/listeners.js';
 import { runtime } from '../../../src/activities/runtime/lookup.js';
-import { describeWithDocker, docker } from '../../stack/docker.js';
+import { baseImage, describeWithDocker, docker } from '../../stack/docker.js';
 import type { TestStep } from '../step-context.js';
 import { makeComposeStand, type ComposeStand } from './compose-stand.js';
 
 const release = { version: '2.0.0', sha: '0'.repeat(40) };
+/** Each is eaten, split or filled in by something that reads an env file, a compose file or a shell line. */
+const uglyValues = [
+  '$HOME',
+  '$$x',
+  '${HOME}',
+  '${NONE:-d}',
+  'a$b$',
+  '$',
+  '$1\\n',
+  '\\$x',
+  '`id`',
+  '$(id)',
+  'q"q',
+  '#x y',
+  ' #c',
+  'a=b',
+  '%s&;|<>*?',
+  '!{}[]~',
+  '{{.ID}}',
+  '"',
+  'ü€',
+  '--- # :',
+  "it's",
+];
 const start = (step: TestStep) => runtime(step.definition).start(step, release);
 const stop = (step: TestStep) => runtime(step.definition).stop(step);
 
@@ -35,7 +63,9 @@ describeWithDocker('services of docker compose', () => {
           : (expect.stringMatching(message) as string),
     }) as Error;
 
-  it('start as new containers, with what they need and no release touches, and stop with closed ports', async () => {
+  it('start as new containers, with what they need and no release touches, and stop for good, with closed ports', async () => {
+    stand.compose({ web: '    restart: always' });
+    const policy = () => docker('inspect', '--format', '{{.HostConfig.RestartPolicy.Name}}', ids('web'));
     expect(await runtime(stand.step().definition).runs(stand.step())).toBe(false);
     const started = await start(stand.step());
     expect(started.note).toContain('web (');
@@ -47,17 +77,14 @@ describeWithDocker('services of docker compose', () => {
     const stopped = await stop(stand.step({ step: 'stop' }));
     expect(stopped).toMatchObject({ data: { services: ['web'], ports: [stand.port] } });
     expect(await openPorts([stand.port])).toEqual([]);
+    // Else the engine would start it again after a reboot.
+    expect(policy()).toBe('unless-stopped');
+    // Drifted, as by another version of compose: no service of the release, so it stays the very container.
+    stand.compose({ web: '    restart: always', more: '    environment: { DRIFTED: "1" }' });
     await start(stand.step({ try: 2 }));
     expect(ids('web')).not.toBe(web);
     expect(ids('db')).toBe(db);
-  });
-
-  it('leave a service alone that is none of the release’s, though its configuration drifted', async () => {
-    await start(stand.step());
-    const db = ids('db');
-    stand.compose({ more: '    environment: { DRIFTED: "1" }' });
-    await start(stand.step({ try: 2 }));
-    expect(ids('db')).toBe(db);
+    expect(policy()).toBe('always');
   });
 
   it('are found when one dies seconds after `up`, with its last lines', async () => {
@@ -75,18 +102,8 @@ describeWithDocker('services of docker compose', () => {
   });
 
   it('get their variables byte for byte, and a variable that is not set stops the start before it begins', async () => {
-    const ugly = { A: '$HOME', B: '$$x', C: '${C}', D: 'a$b$', E: 'q"\'`', F: '#x y', G: '\\n$1', H: '%s&;|<>*?' };
-    const env = Object.fromEntries(Object.entries(ugly).map(([name, value]) => [`SECRET_${name}`, value]));
-    writeFileSync(
-      join(stand.directory, '.env'),
-      Object.entries(env)
-        .map(([name, value]) =>
-          value.includes("'")
-            ? `${name}=${JSON.stringify(value).replaceAll('\\"', '"').replace(/^"|"$/g, '')}\n`
-            : `${name}='${value}'\n`,
-        )
-        .join(''),
-    );
+    const env = Object.fromEntries(uglyValues.map((value, index) => [`SECRET_${index}`, value]));
+    stand.env(env);
     const step = stand.step();
     stand.compose({
       web: `    environment: { ${Object.keys(env)
@@ -95,7 +112,13 @@ describeWithDocker('services of docker compose', () => {
     });
     await start(step);
     const seen = (await (await fetch(`http://127.0.0.1:${stand.port}/`)).json()) as Record<string, string>;
-    for (const name of Object.keys(env)) expect(seen[name], name).toBe(step.env.get(name)?.reveal());
+    for (const name of Object.keys(env)) expect(seen[name], name).toBe(env[name]);
+    const plan = [
+      ...Object.values(runtime(step.definition).commands(step.definition)),
+      await runtime(step.definition).resolved(step),
+    ].flat();
+    expect(plan.join('\n')).toMatch(/docker compose config: sha256 [0-9a-f]{64}/);
+    for (const value of uglyValues) expect(plan.join('\n')).not.toContain(value);
     stand.compose({ web: `    environment: { TOKEN: "\${NOT_SET}" }` });
     const checks = await runtime(step.definition).preflight(stand.step());
     expect(checks.find(({ name }) => name === 'variables-set')).toMatchObject({
@@ -113,15 +136,6 @@ describeWithDocker('services of docker compose', () => {
     expect(Date.now() - began).toBeLessThan(25_000);
   });
 
-  it('do not come back with the engine while they are stopped', async () => {
-    stand.compose({ web: '    restart: always' });
-    await start(stand.step());
-    await stop(stand.step({ step: 'stop' }));
-    expect(docker('inspect', '--format', '{{.HostConfig.RestartPolicy.Name}}', ids('web'))).toBe('unless-stopped');
-    await start(stand.step({ try: 2 }));
-    expect(docker('inspect', '--format', '{{.HostConfig.RestartPolicy.Name}}', ids('web'))).toBe('always');
-  });
-
   it('are refused with what is wrong: no compose file, an unknown service, no image, a taken port', async () => {
     const check = async (settings: object, name: string) =>
       (await runtime(stand.step().definition).preflight(stand.step({}, settings))).find((one) => one.name === name);
@@ -134,11 +148,102 @@ describeWithDocker('services of docker compose', () => {
       seen: 'no none.yaml',
     });
     expect(await check({}, 'services')).toMatchObject({ outcome: 'pass' });
+    expect(await check({}, 'images-here')).toMatchObject({ outcome: 'pass' });
+    // Held by somebody else before any container of ours was ever made.
+    const other = createServer().listen(stand.port, '127.0.0.1');
+    await once(other, 'listening');
+    try {
+      const taken = `port ${stand.port}: node (pid ${process.pid})`;
+      expect(await check({}, 'ports')).toMatchObject({ outcome: 'fail', seen: taken });
+      await expect(start(stand.step())).rejects.toEqual(failing('NotStarted', `the port is taken: ${taken}`));
+      expect(ids('web')).toBe('');
+    } finally {
+      other.close();
+    }
+    expect(await check({ program: ['no-such-compose'] }, 'engine')).toMatchObject({
+      outcome: 'fail',
+      seen: expect.stringContaining('no-such-compose is not on this host') as string,
+    });
     writeFileSync(
       join(stand.directory, 'compose.yaml'),
-      `services: { web: { image: "no-such-image:1", pull_policy: never } }`,
+      `name: another\nservices: { web: { image: "no-such-image:1", pull_policy: never } }`,
     );
+    expect(await check({}, 'images-here')).toMatchObject({
+      outcome: 'fail',
+      seen: 'no-such-image:1 is gone: docker pull no-such-image:1',
+    });
     await expect(start(stand.step())).rejects.toEqual(failing('CommandFailed', 'no-such-image'));
+    stand.env({ COMPOSE_PROFILES: 'secure' });
+    const { project: _, ...rest } = stand.step().definition.runtime.compose!;
+    const unsaid = stand.step();
+    unsaid.definition.runtime.compose = rest;
+    const settings = (await runtime(unsaid.definition).preflight(unsaid)).find(
+      ({ name }) => name === 'compose-settings',
+    );
+    expect(settings).toMatchObject({
+      outcome: 'fail',
+      seen: expect.stringMatching(/name in compose.yaml says another: .*; COMPOSE_PROFILES says secure: /) as string,
+    });
+  });
+
+  it('show who died and what it said where others waited for it', async () => {
+    stand.compose({
+      web: '      migrate: { condition: service_completed_successfully }',
+      more: `  migrate: { image: '${baseImage}', command: [sh, -c, 'echo no such column; exit 3'] }`,
+    });
+    const path = join(stand.directory, 'compose.yaml');
+    const text = readFileSync(path, 'utf8')
+      .replace('depends_on: [db]', 'depends_on:')
+      .replace('    stop_grace_period: 30s\n', '');
+    writeFileSync(path, text);
+    await expect(start(stand.step({}, { services: ['migrate', 'web'] }))).rejects.toEqual(
+      failing('NotStarted', /migrate .*exit code 3; its last lines: no such column/),
+    );
+  });
+
+  it('lose what their images left in anonymous volumes only where asked, and a proxy is restarted after the switch', async () => {
+    stand.compose({
+      more: `  proxy: { image: '${baseImage}', init: true, command: [sleep, infinity], stop_grace_period: 0s }`,
+    });
+    const path = join(stand.directory, 'compose.yaml');
+    writeFileSync(path, readFileSync(path, 'utf8').replace('/srv/server.py:ro]', '/srv/server.py:ro, /cache]'));
+    const cached = () => docker('exec', ids('web'), 'ls', '/cache');
+    docker(
+      'compose',
+      '--project-directory',
+      stand.directory,
+      '--file',
+      path,
+      '--project-name',
+      stand.project,
+      'up',
+      '--detach',
+      'proxy',
+    );
+    const began = () => docker('inspect', '--format', '{{.Id}} {{.State.StartedAt}}', ids('proxy')).split(' ');
+    const before = began();
+    await start(stand.step());
+    docker('exec', ids('web'), 'touch', '/cache/old');
+    await start(stand.step({ try: 2 }, { restart: ['proxy'] }));
+    expect(cached()).toBe('old');
+    const after = began();
+    expect([after[0] === before[0], after[1] === before[1]]).toEqual([true, false]);
+    await start(stand.step({ try: 3 }, { renew_anonymous_volumes: true }));
+    expect(cached()).toBe('');
+  });
+});
+
+describe('docker-compose v1', () => {
+  it('is read where it writes otherwise: variables without quotes, ports as one text', () => {
+    const warning = 'WARNING: The TOKEN variable is not set. Defaulting to a blank string.';
+    expect(unsetVariables(`${warning}\ntime="…" level=warning msg="The \\"OTHER\\" variable is not set."`)).toEqual([
+      'TOKEN',
+      'OTHER',
+    ]);
+    expect(['127.0.0.1:8080:80/tcp', '53:53/udp', '9000-9002:9000-9002', '8000'].flatMap(publishedPorts)).toEqual([
+      8080, 9000, 9001, 9002,
+    ]);
+    expect([{ published: '8080', protocol: 'tcp' }, { published: 81 }, {}].flatMap(publishedPorts)).toEqual([8080, 81]);
   });
 });
 
@@ -167,11 +272,51 @@ describeWithDocker('a command inside a service', () => {
   it('is gone with all it started once it is ended, though the docker client’s death leaves it', async () => {
     const step = stand.step();
     await start(step);
+    const inside = () =>
+      docker('exec', `${stand.project}-web-1`, 'sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "');
     const argv = ['sh', '-c', 'sleep 987 & sleep 986'];
     await expect(step.change('long', { in: 'web', argv, deadlineMs: 1_500 })).rejects.toMatchObject({
       type: 'Timeout',
     });
-    const left = docker('exec', `${stand.project}-web-1`, 'sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "');
-    expect(left).not.toMatch(/sleep 98[67]/);
+    expect(inside()).not.toMatch(/sleep 98[67]/);
+
+    // As by a person, or for want of memory: the client alone is killed.
+    const killed = step.change('killed', { in: 'web', argv });
+    await expect.poll(inside).toMatch(/sleep 986/);
+    kill(step, 'killed', (command) => command.startsWith('docker'));
+    await expect(killed).rejects.toMatchObject({ type: 'CommandFailed' });
+    expect(inside()).not.toMatch(/sleep 98[67]/);
+
+    // With all that would have noted its exit code: nobody can tell any more, and nothing goes on behind the question.
+    const lost = step.change('lost', { in: 'web', argv });
+    await expect.poll(inside).toMatch(/sleep 986/);
+    kill(step, 'lost', () => true);
+    await expect(lost).rejects.toMatchObject({ type: 'OutcomeUnknown' });
+    expect(inside()).not.toMatch(/sleep 98[67]/);
+  });
+
+  it('is found again by a second attempt, once, with its exit code; a one-off of a stopped service, too', async () => {
+    const once = 'echo ran >>/tmp/ledger; sleep 1; wc -l </tmp/ledger; exit 7';
+    for (const runs of [false, true]) {
+      const attempt = () => stand.step({ try: runs ? 2 : 1 });
+      if (runs) await start(attempt());
+      const request = { in: 'web', argv: ['sh', '-c', once], ok: [7] };
+      const first = attempt().change('migrate', request);
+      await new Promise((wake) => setTimeout(wake, 500));
+      const second = await attempt().change('migrate', request);
+      expect(second).toMatchObject({ adopted: true, exitCode: 7, tail: expect.stringMatching(/(^|\n)1\n$/) as string });
+      expect((await first).tail).toBe(second.tail);
+    }
   });
 });
+
+/** SIGKILL to those processes of a detached command that are chosen. */
+function kill(step: TestStep, name: string, chosen: (command: string) => boolean): void {
+  const folder = join(step.folder, 'commands', `start-1-${name}`);
+  const [, session = ''] = readFileSync(join(folder, 'process'), 'utf8').split(' ');
+  const list = execFileSync('ps', ['-o', 'pid=,args=', '-s', session], { encoding: 'utf8' });
+  for (const line of list.split('\n').filter(Boolean)) {
+    const [pid = '', ...command] = line.trim().split(/\s+/);
+    if (chosen(command.join(' '))) process.kill(Number(pid), 'SIGKILL');
+  }
+}

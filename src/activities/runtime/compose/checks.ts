@@ -7,6 +7,7 @@ import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
 import { composeFiles, composeOf, composeProgram, hasFiles } from './arguments.js';
 import { checkImagesHere, checkPorts } from './host-checks.js';
+import { checkSettingsElsewhere } from './settings-elsewhere.js';
 import { place, readProject, type Project } from './project.js';
 
 /** Before the first release the checkout may hold no compose file yet: the version that comes brings it, and `start` asks again. */
@@ -18,8 +19,9 @@ export async function checkCompose(context: StepContext): Promise<CheckResult[]>
   if (!hasFiles(context.definition)) return [engine, files];
   try {
     const project = await readProject(context);
+    const elsewhere = await checkSettingsElsewhere(context, where);
     const onHost = [await checkImagesHere(context, project, where), await checkPorts(context, project, where)];
-    return [engine, files, ...checkProject(context, project, where), ...onHost];
+    return [engine, files, elsewhere, ...checkProject(context, project, where), ...onHost];
   } catch (error) {
     return [
       engine,
