@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startPostgres, startTemporal } from '../src/lib/dev-servers.js';
 import { runKills } from '../test/faults/kills.js';
+import { runPutBacks } from '../test/faults/put-back.js';
 import { tryVersion } from '../test/faults/versions.js';
 import { majors, NotHere } from '../test/stack/postgres-versions.js';
 
@@ -26,6 +27,13 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
       `kills: ${runs} runs, ${kills} kills (${late} after the end), ${lost} lost, ${duplicated} duplicated, ${half} half effects`,
     );
     return lost + duplicated + half === 0;
+  },
+  async B3({ count = 200, seed, servers, say }) {
+    const { runs, kills, unequal } = await runPutBacks({ seed, count, superuser: servers.postgres, say });
+    say(
+      `B3: ${runs} failed releases taken back, ${kills} kills, ${unequal.length} differences from the database before`,
+    );
+    return unequal.length === 0;
   },
   async versions({ say }) {
     let met = true;

@@ -25,7 +25,7 @@ export interface DatabaseShape {
   tablespace: string;
   limit: number;
   comment: string | null;
-  /** Sorted; null where nothing was ever granted or revoked. */
+  /** In the server's order; null where nothing was ever granted or revoked. */
   acl: Grant[] | null;
   settings: Setting[];
 }
@@ -122,7 +122,7 @@ export function commentStatement(name: string, comment: string | null): string {
   return `COMMENT ON DATABASE ${quoteName(name)} IS ${comment === null ? 'NULL' : quoteText(comment)}`;
 }
 
-/** One entry a line, for the manifest. */
+/** One entry a line, for the manifest; grants and settings in their own order, which a dump shows. */
 export function shapeLines(shape: DatabaseShape): string[] {
   const { owner, encoding, collate, ctype, provider, locale, icuRules, tablespace, limit, comment, acl, settings } =
     shape;
@@ -131,7 +131,7 @@ export function shapeLines(shape: DatabaseShape): string[] {
     ...Object.entries(scalars).map(([key, value]) => JSON.stringify({ [key]: value })),
     ...(acl ?? [null]).map((grant) => JSON.stringify({ grant })),
     ...settings.map((setting) => JSON.stringify({ setting })),
-  ].sort();
+  ];
 }
 
 export function shapeFromLines(lines: string[]): DatabaseShape {
@@ -172,11 +172,11 @@ const selectShape = `
     'comment', shobj_description(d.oid, 'pg_database'),
     'acl', CASE WHEN d.datacl IS NOT NULL THEN (
       SELECT coalesce(json_agg(json_build_object('grantee', grantee, 'privilege', privilege_type, 'grantable', grantable)
-          ORDER BY grantee COLLATE "C", privilege_type COLLATE "C"), '[]')
-      FROM (SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE '=' || pg_get_userbyid(grantee) END AS grantee, privilege_type, bool_or(is_grantable) AS grantable
-        FROM aclexplode(d.datacl) GROUP BY 1, 2) AS grants) END,
+          ORDER BY place), '[]')
+      FROM (SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE '=' || pg_get_userbyid(grantee) END AS grantee, privilege_type, bool_or(is_grantable) AS grantable,
+        min(place) AS place FROM aclexplode(d.datacl) WITH ORDINALITY AS each (grantor, grantee, privilege_type, is_grantable, place) GROUP BY 1, 2) AS grants) END,
     'settings', (
       SELECT coalesce(json_agg(json_build_object('role', CASE WHEN s.setrole <> 0 THEN pg_get_userbyid(s.setrole) END,
-          'name', split_part(pair, '=', 1), 'value', substr(pair, strpos(pair, '=') + 1)) ORDER BY s.setrole, pair COLLATE "C"), '[]')
-      FROM pg_db_role_setting s, unnest(s.setconfig) AS pair WHERE s.setdatabase = d.oid)) AS shape
+          'name', split_part(pair, '=', 1), 'value', substr(pair, strpos(pair, '=') + 1)) ORDER BY s.setrole, place), '[]')
+      FROM pg_db_role_setting s, unnest(s.setconfig) WITH ORDINALITY AS each (pair, place) WHERE s.setdatabase = d.oid)) AS shape
   FROM pg_database d`;

@@ -8,11 +8,14 @@ import { takeBackup } from './backup.js';
 import { countersNow } from './counters.js';
 import type { Link } from './link.js';
 import { proveBackup } from './prove.js';
+import { reopen } from './sessions.js';
 import { liveIdentity, makeStandby } from './standby.js';
 import { wayOf } from './way.js';
 
 /** With nothing writing: a copy beside the live database, else a second backup of that moment, proven. */
 export async function keepState(context: StepContext, link: Link): Promise<StandbyRecord> {
+  // A copy that was cut off may have left it closed.
+  await reopen(link);
   const { way, why } = await wayOf(context, link);
   if (way === 'backup') return secondBackup(context, link, why);
   try {

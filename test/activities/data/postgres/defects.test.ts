@@ -106,6 +106,18 @@ const defects: [defect: string, statement: string, undo: string, told: RegExp][]
     /relations: missing public\.open_orders/,
   ],
   [
+    'a large object is lost',
+    `SELECT lo_unlink(424242)`,
+    `SELECT lo_from_bytea(424242, 'large \\000 object'); ALTER LARGE OBJECT 424242 OWNER TO ROLE_owner; GRANT SELECT ON LARGE OBJECT 424242 TO ROLE_backup`,
+    /pg_largeobject is missing|large objects: missing/,
+  ],
+  [
+    'a materialized view is not filled',
+    `REFRESH MATERIALIZED VIEW per_org WITH NO DATA`,
+    `REFRESH MATERIALIZED VIEW per_org`,
+    /relations: missing public\.per_org/,
+  ],
+  [
     'an owner is another',
     `ALTER TABLE nothing OWNER TO ROLE_admin`,
     `ALTER TABLE nothing OWNER TO ROLE_owner`,
@@ -113,7 +125,7 @@ const defects: [defect: string, statement: string, undo: string, told: RegExp][]
   ],
 ];
 
-describe('a backup with a defect', () => {
+describe(`B8: a backup with a defect (${defects.length} kinds of what is missing or another, and its file)`, () => {
   let shop: Shop;
   let sound: StoreBackup;
   let other: string;
@@ -180,6 +192,8 @@ describe('a backup with a defect', () => {
     const forged = { ...sound, bytes: cut.length, sha256: createHash('sha256').update(cut).digest('hex') };
     expect(await refusal(other, forged)).toMatch(/cannot be unpacked|does not restore|is missing|has \d+ rows/);
   });
+
+  it('is planted in 20 kinds at least', () => expect(defects.length).toBeGreaterThanOrEqual(20));
 
   it('is proven when it has none', async () => {
     await expect(shop.store.prove(shop.context, shop.folder, sound)).resolves.toMatchObject({

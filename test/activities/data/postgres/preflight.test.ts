@@ -50,7 +50,7 @@ describe('the checks before a release', () => {
     });
   });
 
-  it('find a backup role that policies hide rows from', async () => {
+  it('C9: find a backup role that policies hide rows from', async () => {
     await shop.beside(`ALTER ROLE ${shop.database.name}_backup NOBYPASSRLS`);
     expect(await failing()).toEqual({ 'shop: row security': 'hides rows of public.leads' });
     await expect(shop.store.backup(shop.context, shop.folder)).rejects.toThrow(/row-level security|row security/);

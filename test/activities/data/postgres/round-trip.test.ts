@@ -77,7 +77,7 @@ describe('an odd but real database', () => {
     expect(kept).toEqual([{ datallowconn: false }]);
   });
 
-  it('is copied with everything that belongs to it, and equal once swapped in', async () => {
+  it('C10: is copied with everything that belongs to it, settings, limit, comment and grants too, and equal once swapped in', async () => {
     const before = essence(await shop.store.backup(shop.context, shop.folder));
     const record = await shop.store.standby(shop.context);
     expect(Buffer.byteLength(record.copy)).toBeLessThanOrEqual(63);

@@ -67,7 +67,7 @@ describe('a standby copy', () => {
     ['the live database has another name', (r: StandbyRecord) => ({ ...r, live: { ...r.live, name: 'postgres' } })],
     ['the copy never was finished', (r: StandbyRecord) => r],
     ['the name for the replaced one is taken', (r: StandbyRecord) => ({ ...r, replaced: r.copy })],
-  ])('is refused when %s, and the live one stays as it is', async (why, change) => {
+  ])('C24: is refused when %s, and the live one stays as it is', async (why, change) => {
     const record = await shop.store.standby(shop.context);
     if (why.includes('finished')) await shop.beside(`COMMENT ON DATABASE "${record.copy}" IS NULL`);
     const before = await shop.databases();
@@ -125,7 +125,7 @@ describe('a standby copy', () => {
     await sleeper.end().catch(() => undefined);
   });
 
-  it('is swapped in under 20 clients that reconnect at once: each goes on, on the new one', async () => {
+  it('C7: is swapped in under 20 clients that reconnect at once: each goes on, on the new one', async () => {
     const record = await shop.store.standby(shop.context);
     await shop.sql('INSERT INTO orders VALUES (7777)');
     const ends: Promise<Hammer>[] = [];
