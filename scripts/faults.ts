@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { startPostgres, startTemporal } from '../src/lib/dev-servers.js';
 import { runKills } from '../test/faults/kills.js';
 import { runPutBacks } from '../test/faults/put-back.js';
+import { runServerKills } from '../test/faults/server-kills.js';
 import { tryVersion } from '../test/faults/versions.js';
 import { majors, NotHere } from '../test/stack/postgres-versions.js';
 
@@ -34,6 +35,13 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
       `B3: ${runs} failed releases taken back, ${kills} kills, ${unequal.length} differences from the database before`,
     );
     return unequal.length === 0;
+  },
+  async 'server-kills'({ count = 60, seed, say }) {
+    const { runs, broken, orphans, faults } = await runServerKills({ seed, count, say });
+    say(
+      `server-kills: ${runs} kills, ${broken} in the middle, ${orphans} folders left and reported, ${faults.length} faults`,
+    );
+    return faults.length === 0;
   },
   async versions({ say }) {
     let met = true;

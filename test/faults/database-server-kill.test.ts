@@ -1,11 +1,8 @@
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
-import { startPostgres } from '../../src/lib/dev-servers.js';
 import type { Status } from '../../src/model.js';
+import { killableServer } from '../stack/killable-server.js';
 import { ending, until, type Ended, type Stand } from '../systems/stand.js';
 import { isOpen, readData, stay } from './data.js';
 import { withHeldShop, type Holds } from './holds.js';
@@ -23,7 +20,7 @@ describe('a PostgreSQL server that is killed and started again', () => {
         await inTheCopy(stand, holds, server.crash);
         await inTheSwap(stand, holds, server.crash);
       };
-      await withHeldShop(use, { servers: { postgres: server.url } });
+      await withHeldShop(use, { servers: { postgres: server.superuserUrl } });
     } finally {
       await server.end();
     }
@@ -100,26 +97,4 @@ function talk(handle: WorkflowHandle): { ended: Promise<Ended>; asked: string[];
     .finally(() => (over = true))
     .finally(() => listening);
   return { ended, asked, answerFailures: () => void (answers = true) };
-}
-
-/** A server of the test's own, at one port for good. */
-async function killableServer(): Promise<{ url: string; crash: () => Promise<void>; end: () => Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'slipway-server-'));
-  await chmod(folder, 0o711);
-  let server = await startPostgres({ folder });
-  const { port, superuserUrl } = server;
-  return {
-    url: superuserUrl,
-    crash: async () => {
-      const [pid] = (await readFile(join(folder, 'data', 'postmaster.pid'), 'utf8')).split('\n');
-      process.kill(Number(pid), 'SIGKILL');
-      await server.stop();
-      // What it left behind has to go before another one may begin there.
-      server = await until(() => startPostgres({ folder, port }));
-    },
-    end: async () => {
-      await server.stop();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
 }

@@ -8,7 +8,7 @@ import { definitionOf, stepContext } from '../../step-context.js';
 export interface Killed {
   folder: string;
   env: string;
-  act: 'standby' | 'swapIn' | 'prove' | 'restore';
+  act: 'backup' | 'standby' | 'swapIn' | 'prove' | 'restore';
   argument?: StandbyRecord | StoreBackup;
   at: number;
   /** null: before the statement is sent. */
@@ -31,6 +31,7 @@ Client.prototype.query = function (this: Client, ...values: unknown[]) {
 
 const context = stepContext({ definition: definitionOf(folder), folder: `${folder}/run`, home: folder, env });
 const store = postgresStore('shop', { url: '$SHOP_URL', backup_url: '$SHOP_BACKUP_URL', admin_url: '$SHOP_ADMIN_URL' });
+if (act === 'backup') await store.backup(context, `${folder}/cut`);
 if (act === 'standby') await store.standby(context);
 if (act === 'swapIn') await store.swapIn(context, argument as StandbyRecord);
 if (act === 'prove') await store.prove(context, folder, argument as StoreBackup);

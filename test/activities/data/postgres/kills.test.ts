@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Killed } from './killed.js';
@@ -68,6 +70,20 @@ describe(`a worker killed in the middle (seed ${seed})`, { timeout: 180_000 }, (
     }
     expect(killed).toBeGreaterThanOrEqual(rounds / 2);
     expect([...between].sort()).toEqual(['new', 'old']);
+  });
+
+  it('in a backup: what it left is no backup, and the next attempt takes a whole one there', async () => {
+    const random = generator(seed + 3);
+    const cut = join(shop.folder, 'cut');
+    await mkdir(cut);
+    let killed = 0;
+    for (let round = 0; round < rounds / 4; round += 1) {
+      killed += Number(await kill('backup', points(random, 30)));
+      await shop.store.prove(shop.context, cut, await shop.store.backup(shop.context, cut));
+      expect((await readdir(cut)).filter((name) => name.endsWith('.part'))).toEqual([]);
+      expect(await shop.databases()).toEqual([shop.name]);
+    }
+    expect(killed).toBeGreaterThanOrEqual(1);
   });
 
   it('in a proof or a restore: the next attempt ends it, and no scratch is left', async () => {
