@@ -229,6 +229,13 @@ function makeContext(host: Host, own: Own): StepContext {
     const argv = await inside(asker, { ...request, in: service }, mark);
     return { request: { ...rest, argv }, end: async () => endInside(asker, service, mark) };
   };
+  const swept = new Map<string, Promise<void>>();
+  /** What reads of an attempt before left inside, whichever it had come to: once, before the first of this one. */
+  const sweep = async (service: string): Promise<void> => {
+    const sweeping = swept.get(service) ?? endInside(asker, service, `${run.id}-${key}-read-`, true);
+    swept.set(service, sweeping);
+    await sweeping;
+  };
   return {
     run,
     at,
@@ -246,8 +253,7 @@ function makeContext(host: Host, own: Own): StepContext {
     read: async (asked) => {
       reads += 1;
       const name = `read-${reads}`;
-      if (asked.in !== undefined && Context.current().info.attempt > 1)
-        await endInside(asker, asked.in, `${run.id}-${key}-${name}`);
+      if (asked.in !== undefined && Context.current().info.attempt > 1) await sweep(asked.in);
       const { request, end } = await placed(name, asked);
       const signal = request.signal ? AbortSignal.any([beats.interrupted, request.signal]) : beats.interrupted;
       const result = await runAttached(spec(request), { signal, onLine: beats.say });

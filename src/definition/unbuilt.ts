@@ -48,8 +48,7 @@ function kinds(holder: object, word: string, known: string[], done: string[], at
 
 /** The checks know themselves what they can. */
 function ofCheck(path: string, check: Check): Part[] {
-  const inside = check.in !== undefined && check.command === undefined ? ['option in of checks'] : [];
-  return [...unbuiltIn(check), ...inside].map((name) => [name, path]);
+  return unbuiltIn(check).map((name) => [name, path]);
 }
 
 function at(definition: Definition, path: string): unknown {

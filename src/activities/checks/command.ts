@@ -23,7 +23,7 @@ interface Expected {
 }
 const words = ['exit', 'output', 'stderr', 'stdout', 'json'];
 
-/** Runs a program once, and looks at its exit code and what it printed. */
+/** Runs a program once, inside a service where `in` names one, and looks at its exit code and what it printed. */
 export async function runCommandCheck(check: Check, context: CheckContext): Promise<Verdict> {
   const expected = readExpected(check.expect);
   const argv = (check.command ?? []).map((argument) => fillArgument(argument, context));
@@ -36,6 +36,7 @@ export async function runCommandCheck(check: Check, context: CheckContext): Prom
   try {
     const result = await context.read({
       argv,
+      ...(check.in === undefined ? {} : { in: check.in }),
       deadlineMs: withinMs,
       // Which exit code is right is this check's business.
       ok: Array.from({ length: 256 }, (_, code) => code),

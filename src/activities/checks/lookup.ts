@@ -21,7 +21,7 @@ export interface CheckKind {
 export const kinds: Record<string, CheckKind> = {
   http: { run: runHttpCheck, withinMs: HTTP_WITHIN_MS, options: ['headers', 'body', 'basic', 'bearer'] },
   flow: { run: runFlowCheck, withinMs: FLOW_WITHIN_MS, options: ['finally'] },
-  command: { run: runCommandCheck, withinMs: COMMAND_WITHIN_MS, options: ['env'] },
+  command: { run: runCommandCheck, withinMs: COMMAND_WITHIN_MS, options: ['env', 'in'] },
   env: { run: runEnvCheck, withinMs: 10_000, options: [] },
   file: { run: runFileCheck, withinMs: 10_000, options: [] },
   sql: { run: runSqlCheck, withinMs: SQL_WITHIN_MS, options: ['as', 'set', 'database'] },

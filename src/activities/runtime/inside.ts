@@ -43,15 +43,22 @@ export async function inside(asker: Asker, request: CommandRequest & { in: strin
 
 /**
  * Ends what a command left running inside, in the service's container or in one of its own, and sees that it is gone: killing the docker
- * client leaves it. Throws OutcomeUnknown.
+ * client leaves it. `every`: of all commands whose mark begins so. Throws OutcomeUnknown.
  */
-export async function endInside(asker: Asker, service: string, mark: string): Promise<void> {
-  const name = oneOffName(mark);
-  await asker.read({ argv: ['docker', 'rm', '--force', name], ok: [0, 1] });
-  if ((await inspectContainers(asker.read, [name])).length > 0)
-    throw fail('OutcomeUnknown', `container ${name} cannot be removed: look at it before going on`);
+export async function endInside(asker: Asker, service: string, mark: string, every = false): Promise<void> {
+  const { read } = asker;
+  const end = every ? '' : '$';
+  const filter = `name=^/?${oneOffName(mark)}${end}`;
+  const oneOffs = async () => {
+    const { stdout = '' } = await read({ argv: ['docker', 'ps', '--all', '--quiet', '--filter', filter] });
+    return stdout.split('\n').filter(Boolean);
+  };
+  const found = await oneOffs();
+  if (found.length > 0) await read({ argv: ['docker', 'rm', '--force', ...found], ok: [0, 1] });
+  if (found.length > 0 && (await oneOffs()).length > 0)
+    throw fail('OutcomeUnknown', `container ${oneOffName(mark)} cannot be removed: look at it before going on`);
   const running = await runningContainer(asker, service);
-  if (running) await endMarked(asker.read, running, mark);
+  if (running) await endMarked(read, running, `^${MARK}=${mark}${end}`);
 }
 
 /** Undefined where it does not run. */
@@ -131,12 +138,12 @@ function oneOffName(mark: string): string {
   return `slipway-${mark}`.toLowerCase().replaceAll(/[^a-z0-9_.-]/g, '-');
 }
 
-/** SIGTERM, then SIGKILL, to all that carry the mark; ends with 0 once none is left. */
+/** SIGTERM, then SIGKILL, to all with a variable that matches; ends with 0 once none is left. */
 const endScript = `
 for signal in TERM TERM TERM KILL KILL KILL; do
   left=
   for process in /proc/[0-9]*; do
-    if tr '\\0' '\\n' <"$process/environ" 2>/dev/null | grep -qxF "$1"; then
+    if tr '\\0' '\\n' <"$process/environ" 2>/dev/null | grep -q "$1"; then
       left=1
       kill -s "$signal" "\${process#/proc/}" 2>/dev/null
     fi
@@ -147,12 +154,12 @@ done
 exit 1
 `;
 
-async function endMarked(read: Asker['read'], { id }: { id: string }, mark: string): Promise<void> {
-  const argv = ['docker', 'exec', id, 'sh', '-c', endScript, 'sh', `${MARK}=${mark}`];
+async function endMarked(read: Asker['read'], { id }: Container, pattern: string): Promise<void> {
+  const argv = ['docker', 'exec', id, 'sh', '-c', endScript, 'sh', pattern];
   const { exitCode, tail } = await read({ argv, ok: Array.from({ length: 256 }, (_, code) => code) });
   if (exitCode === 0 || /is not running|no such container/i.test(tail)) return;
   throw fail(
     'OutcomeUnknown',
-    `what ${mark} started inside container ${id.slice(0, 12)} may still run: ${tail.trim().split('\n').at(-1) ?? ''}`,
+    `what a command started inside container ${id.slice(0, 12)} may still run: ${tail.trim().split('\n').at(-1) ?? ''}`,
   );
 }

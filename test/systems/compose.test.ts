@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { readJournal } from '../../src/lib/journal.js';
+import { readHistory } from '../../src/lib/history.js';
+import type { Status } from '../../src/model.js';
+import { describeWithDocker, docker } from '../stack/docker.js';
+import { withComposeSystem, type ComposeSystem } from './compose-system.js';
+import { approveAll, until } from './stand.js';
+
+describeWithDocker('a system of docker compose, from its first release to a failed one and back', () => {
+  it('is released, its worker killed while a command runs inside, fails, is brought back to the very image, and by hand, too', async () => {
+    await withComposeSystem(async (system) => {
+      const { go, home } = system;
+      expect(await go('deploy', { version: '1.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed', reason: '' });
+      expect(await served(system)).toEqual({ version: '1.0.0', token: 'a$b${c}"d' });
+
+      await killedInside(system);
+      const [, { current }] = (await readHistory(home)) as [unknown, { current: { images: { app: { id: string } } } }];
+      const before = [await served(system), image(system)];
+      expect(before).toEqual([{ version: '2.0.0', token: 'a$b${c}"d' }, current.images.app.id]);
+
+      const failed = await go('deploy', { version: '3.0.0', by: 'bob' });
+      expect(failed).toMatchObject({ outcome: 'rolled-back', current: '2.0.0', problem: 'CheckFailed' });
+      expect(failed.reason).toContain(`works (systems/${system.name}.yaml:`);
+      expect([await served(system), image(system)]).toEqual(before);
+
+      await byHand(system, before);
+      expect(await go('rollback', { by: 'bob' })).toMatchObject({ outcome: 'done', current: '1.0.0' });
+      expect(await served(system)).toMatchObject({ version: '1.0.0' });
+    });
+  }, 300_000);
+});
+
+/** A deploy of 2.0.0 whose worker dies during a check inside: what ran there is gone before the next worker checks again. */
+async function killedInside(system: ComposeSystem): Promise<void> {
+  const handle = await system.start('deploy', { version: '2.0.0', by: 'bob' });
+  const ended = approveAll(handle);
+  const inside = (...argv: string[]) => docker('exec', `${system.name}-app-1`, ...argv);
+  const checks = () => inside('cat', '/checks/pids').split('\n');
+  const sleeps = () => inside('sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "').includes('sleep 300');
+  await until(async () => checks().length === 2 && sleeps());
+  await system.worker.kill();
+  // The death of the docker client is none of what it started.
+  expect(sleeps()).toBe(true);
+  inside('touch', '/checks/go');
+  await system.worker.restart();
+  expect(await ended).toMatchObject({ outcome: 'deployed', reason: '' });
+  expect(sleeps()).toBe(false);
+  expect(checks()).toHaveLength(3);
+}
+
+/** A release whose worker and workflow are gone once it serves: the block of undo.md takes it back from the shell alone, twice. */
+async function byHand(system: ComposeSystem, before: unknown[]): Promise<void> {
+  const { home, worker, start } = system;
+  const handle = await start('deploy', { version: '3.0.0', by: 'bob' });
+  void approveAll(handle).catch(() => undefined);
+  await until(async () => (await handle.query<Status>('status')).phase === 'verify');
+  await worker.kill();
+  await handle.terminate('Temporal is gone');
+  expect(await served(system)).toMatchObject({ version: '3.0.0' });
+  const { run = '' } = (await readJournal(home)) ?? {};
+  const [, block = ''] = /```sh\n([\s\S]*?)\n```/.exec(readFileSync(join(home, 'runs', run, 'undo.md'), 'utf8')) ?? [];
+  for (let time = 1; time <= 2; time++) {
+    execFileSync('sh', ['-c', block], { cwd: '/', env: { PATH: process.env.PATH, HOME: process.env.HOME }, stdio: 'ignore' });
+    expect([await served(system), image(system)]).toEqual(before);
+  }
+  renameSync(join(home, 'journal.json'), join(home, 'journal.closed.json'));
+  await worker.restart();
+}
+
+function image({ name }: ComposeSystem): string {
+  return docker('inspect', '--format', '{{.Image}}', `${name}-app-1`);
+}
+
+/** Through the proxy, which may still be starting. */
+function served({ url }: ComposeSystem): Promise<unknown> {
+  return until(async () => {
+    const answer = await fetch(url, { headers: { connection: 'close' } });
+    return answer.ok && ((await answer.json()));
+  }, 10_000);
+}
