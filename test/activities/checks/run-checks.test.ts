@@ -131,7 +131,8 @@ describe('the checks of a phase', () => {
       'option until of http checks',
       'option hold of http checks',
     ]);
-    expect(unbuiltIn({ command: ['x'], in: 'db', env: { A: 'b' } })).toEqual(['option in of command checks']);
+    expect(unbuiltIn({ command: ['x'], in: 'db', env: { A: 'b' } })).toEqual([]);
+    expect(unbuiltIn({ http: '/x', in: 'db' })).toEqual(['option in of http checks']);
     expect(unbuiltIn({ metrics: '/metrics' })).toEqual(['check kind metrics']);
     expect(unbuiltIn({ http: '/x', must: 'warn', withinMs: 1, when: {}, expect: 200 })).toEqual([]);
   });
