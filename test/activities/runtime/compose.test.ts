@@ -3,12 +3,13 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { publishedPorts, unsetVariables } from '../../../src/activities/runtime/compose/project.js';
 import { openPorts } from '../../../src/activities/runtime/listeners.js';
 import { runtime } from '../../../src/activities/runtime/lookup.js';
 import { baseImage, describeWithDocker, docker } from '../../stack/docker.js';
 import type { TestStep } from '../step-context.js';
+import { makeComposeV1 } from './compose-v1.js';
 import { makeComposeStand, type ComposeStand } from './compose-stand.js';
 
 const release = { version: '2.0.0', sha: '0'.repeat(40) };
@@ -233,7 +234,32 @@ describeWithDocker('services of docker compose', () => {
   });
 });
 
-describe('docker-compose v1', () => {
+describeWithDocker('docker-compose v1, the last one', () => {
+  let stand: ComposeStand;
+  beforeEach(async () => void (stand = await makeComposeStand()));
+  afterEach(() => stand.remove());
+
+  it('starts, runs a command inside and apart, and stops; what is not set is found in its words, too', async () => {
+    const program = [makeComposeV1(stand.directory)];
+    stand.env({ WORDS: 'a$b${c}"d' });
+    stand.compose({ web: '    environment: { WORDS: "${WORDS}" }' });
+    const step = (at: object) => stand.step(at, { program });
+    const checks = await runtime(step({}).definition).preflight(step({}));
+    expect(checks.filter(({ outcome }) => outcome !== 'pass')).toEqual([]);
+    expect(checks.find(({ name }) => name === 'engine')?.seen).toContain('compose 1.29.2');
+    expect(checks.find(({ name }) => name === 'ports')?.seen).toBe(String(stand.port));
+    const request = { in: 'web', argv: ['sh', '-c', 'printf "%s %s" "$WORDS" "$OWN"'], env: { OWN: 'o$n' } };
+    expect((await step({}).read(request)).stdout).toBe('a$b${c}"d o$n');
+    await start(step({}));
+    expect((await step({}).read(request)).stdout).toBe('a$b${c}"d o$n');
+    await stop(step({ step: 'stop' }));
+    expect(await openPorts([stand.port])).toEqual([]);
+    stand.compose({ web: '    environment: { WORDS: "${NOT_SET}" }' });
+    await expect(start(step({ try: 2 }))).rejects.toMatchObject({
+      message: expect.stringContaining('NOT_SET') as string,
+    });
+  }, 120_000);
+
   it('is read where it writes otherwise: variables without quotes, ports as one text', () => {
     const warning = 'WARNING: The TOKEN variable is not set. Defaulting to a blank string.';
     expect(unsetVariables(`${warning}\ntime="…" level=warning msg="The \\"OTHER\\" variable is not set."`)).toEqual([

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { projectOf } from '../../../definition/claims.js';
 import { fail } from '../../../errors.js';
 import type { Argv, Definition, Runtime } from '../../../model.js';
@@ -18,7 +18,7 @@ export function projectName(definition: Definition): string {
   return composeOf(definition).project ?? projectOf(definition.directory);
 }
 
-/** v2 unless the definition says otherwise; every option that is passed is known to v1, too. */
+/** v2 unless the definition says otherwise. */
 export function composeProgram(definition: Definition): Argv {
   return composeOf(definition).program ?? ['docker', 'compose'];
 }
@@ -39,14 +39,17 @@ export function hasFiles(definition: Definition): boolean {
 
 /**
  * `docker compose` with everything that says which project is meant, to be run in the checkout. Variables come from the environment of
- * the command alone: compose's own reading of an env file eats what follows a `$`.
+ * the command alone: compose's own reading of an env file eats what follows a `$`. The program of v1 takes no `/dev/null` for one; there,
+ * too, the environment wins.
  */
 export function composeArgv(definition: Definition, override?: string): Argv {
   const { profiles = [] } = composeOf(definition);
+  const program = composeProgram(definition);
   const files = [...composeFiles(definition), ...(override ? [override] : [])];
   return [
-    ...composeProgram(definition),
-    ...['--project-name', projectName(definition), '--project-directory', '.', '--env-file', '/dev/null'],
+    ...program,
+    ...['--project-name', projectName(definition), '--project-directory', '.'],
+    ...(basename(program[0] ?? '') === 'docker' ? ['--env-file', '/dev/null'] : []),
     ...files.flatMap((file) => ['--file', file]),
     ...profiles.flatMap((profile) => ['--profile', profile]),
   ];
