@@ -344,6 +344,30 @@ export interface Journal {
   last: At & { at: string };
 }
 
+/** One thing that is kept for a way back. */
+export interface KeptThing {
+  is: 'backup' | 'copy' | 'standby' | 'replaced' | 'scratch' | 'orphan';
+  /** Folder, or name of the database. */
+  name: string;
+  /** The run that took it, or needs it. */
+  run: string | null;
+  at: string | null;
+  /** null: cannot be told. */
+  bytes: number | null;
+  version: string | null;
+  /** When it was restored and found equal. */
+  proof: string | null;
+  /** Why retention keeps it; null: nothing needs it any more. */
+  stays: string | null;
+}
+/** What `backups` tells. */
+export interface KeptList {
+  environment: string;
+  things: KeptThing[];
+  /** What could not be looked at. */
+  problems: string[];
+}
+
 // ---- plan ---------------------------------------------------------------------------------------------------------------
 
 export interface PlanStep {

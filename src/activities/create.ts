@@ -8,6 +8,7 @@ import type { Host } from './host.js';
 import { protecting } from './protect.js';
 import { besideChanges } from './keeping/beside-changes.js';
 import { rehearseRestore } from './keeping/rehearse-restore.js';
+import * as keptReads from './keeping/reads.js';
 import * as reads from './reads.js';
 import { record } from './record.js';
 import { rehearse } from './rehearse.js';
@@ -46,6 +47,8 @@ export function createActivities(host: Host): Activities {
     history: (request) => reads.history(host, request),
     evidence: (request) => reads.evidence(host, request),
     state: (request) => reads.state(host, request),
+    backups: (request) => keptReads.backups(host, request),
+    prune: (request) => keptReads.prune(host, request),
     backupRules: (request) => reads.backupRules(host, request),
   };
 }

@@ -9,6 +9,8 @@ import type {
   Ending,
   HistoryEntry,
   Journal,
+  KeptList,
+  KeptThing,
   Kind,
   Plan,
   Recorded,
@@ -58,6 +60,10 @@ export interface Activities {
   history: (request: { environment: string }) => Promise<HistoryEntry[]>;
   evidence: (request: { environment: string; run?: string; verify?: boolean }) => Promise<EvidenceAnswer>;
   state: (request: { environment: string }) => Promise<HostState>;
+  /** Backups, copies, standby copies, replaced stores, leftovers. */
+  backups: (request: { environment: string }) => Promise<KeptList>;
+  /** Destroys of those named what retention still does not keep; answers what it destroyed. */
+  prune: (request: { environment: string; names: string[]; by: string }) => Promise<KeptThing[]>;
   /** The definition's `backup`, as it is now. */
   backupRules: (request: { environment: string }) => Promise<BackupRules>;
 }

@@ -119,6 +119,19 @@ export const commands: Command[] = [
     load: async () => (await import('../commands/backup.js')).backup,
   },
   {
+    usage: 'backups <environment>',
+    group: 'Recover and prove',
+    summary: 'list backups, copies and replaced databases; remove what retention does not keep',
+    options: [
+      ['--prune', 'show what `backup.keep` no longer keeps; removes nothing without --yes'],
+      ['--yes', 'with --prune: remove just that'],
+      by,
+      json,
+    ],
+    examples: ['slipway backups shop/local', 'slipway backups shop/local --prune --yes'],
+    load: async () => (await import('../commands/backups.js')).backups,
+  },
+  {
     usage: 'rehearse <environment>',
     group: 'Recover and prove',
     summary: 'restore the latest backup into scratch: whether it would serve, and how long it takes',

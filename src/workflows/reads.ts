@@ -1,6 +1,15 @@
-import { workflowInfo } from '@temporalio/workflow';
+import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import type { EvidenceAnswer, HostState } from '../activities/index.js';
-import type { BackupRules, DeployInput, HistoryEntry, Kind, Plan, RollbackStart } from '../model.js';
+import type {
+  BackupRules,
+  DeployInput,
+  HistoryEntry,
+  KeptList,
+  KeptThing,
+  Kind,
+  Plan,
+  RollbackStart,
+} from '../model.js';
 import { askHost, control, environmentOf } from './proxies.js';
 import { checkInput } from './start.js';
 
@@ -22,6 +31,21 @@ export function evidence(request?: { run?: string; verify?: boolean }): Promise<
 
 export function state(): Promise<HostState> {
   return askHost('state', [{ environment: here() }], 'state');
+}
+
+export function backups(): Promise<KeptList> {
+  return askHost('backups', [{ environment: here() }], 'backups');
+}
+
+/** Destroys what retention does not keep of what was shown. */
+export function prune(request?: { names?: string[]; by?: string }): Promise<KeptThing[]> {
+  const { names = [], by = '' } = request ?? {};
+  if (!Array.isArray(names) || !by)
+    throw ApplicationFailure.nonRetryable(
+      'prune takes {"names":["…"],"by":"ann"}: slipway backups shows them',
+      'Usage',
+    );
+  return askHost('prune', [{ environment: here(), names, by }], `prune: ${names.length} things`);
 }
 
 export function backupRules(): Promise<BackupRules> {

@@ -14,7 +14,7 @@ import { ending, until, withStand, type Stand } from './stand.js';
 const kept = (yaml: string) =>
   yaml.replace(
     /^backup: .*$/m,
-    'backup: { directory: ../backups, copy_to: ../second, encrypt: { passphrase: $BACKUP_PHRASE }, schedule: 15 2 * * *, keep: { count: 2 } }',
+    'backup: { directory: ../backups, copy_to: ../second, encrypt: { passphrase: $BACKUP_PHRASE }, schedule: 15 2 * * *, keep: { count: 1 } }',
   );
 
 describe('backups beside releases', () => {
@@ -58,6 +58,13 @@ describe('backups beside releases', () => {
       expect((await release.query<Status>('status')).state).toBe('waiting');
       await release.cancel();
       await ending(release);
+
+      const [, listed] = await cli(stand, ['backups', 'shop/local']);
+      expect(listed.match(/^backup .* proven .*$/gm)).toHaveLength(3);
+      expect(listed).toMatch(/^copy .* the last proven backup .*second/m);
+      expect(await cli(stand, ['backups', 'shop/local', '--prune'])).toEqual([0, expect.stringContaining('--prune --yes removes these') as string]);
+      expect((await cli(stand, ['backups', 'shop/local', '--prune', '--yes']))[1]).toMatch(/2 removed, noted in pruned\.jsonl/);
+      expect(await cli(stand, ['backups', 'shop/local', '--prune'])).toEqual([0, 'all that is kept is needed']);
 
       await scheduled(stand);
     }, { definition: kept });

@@ -1,0 +1,104 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { rootMessage } from '../../errors.js';
+import type { KeptThing } from '../../model.js';
+import type { StepContext } from '../context.js';
+import type { Kept } from '../data/contract.js';
+import { stores } from '../data/lookup.js';
+import { backups, foldersIn, type Backup } from './latest.js';
+import { needsOf } from './needs.js';
+import { firstPlace, readManifest, secondPlace } from './places.js';
+import { whyKept, type Holding } from './retention.js';
+
+/** One thing, with what is needed to destroy it. */
+export interface Listed {
+  thing: KeptThing;
+  /** Folder of a backup, or of a copy. */
+  folder?: string;
+  kept?: Kept;
+}
+type Found = Listed & { holding: Holding };
+
+/** All that is kept of an environment, each with the reason why it stays; what could not be looked at as problems. */
+export async function listKept(context: StepContext): Promise<{ listed: Listed[]; problems: string[] }> {
+  const problems: string[] = [];
+  const found = (await backups(context)).flatMap(ofBackup);
+  for (const store of stores(context.definition)) {
+    try {
+      found.push(...(await store.kept(context)).map(ofKept));
+    } catch (error) {
+      problems.push(`${store.name} cannot be looked at: ${rootMessage(error)}`);
+    }
+  }
+  const needed = await needsOf(context, [...new Set(found.flatMap(({ holding }) => holding.run ?? []))]);
+  const holdings = found.map(({ holding }) => holding);
+  const why = whyKept(holdings, context.definition.backup, (run) => needed.get(run), new Date());
+  const listed = found.map(({ holding: _holding, thing, ...one }, index) => {
+    const reported =
+      thing.is === 'scratch' || thing.is === 'orphan' ? 'reported only: look at it, then remove it by hand' : null;
+    return { ...one, thing: { ...thing, stays: reported ?? why[index] ?? null } };
+  });
+  return { listed: [...listed, ...(await leftovers(context))], problems };
+}
+
+function ofBackup({ id, folder, copies, bytes, takenAt, proven, whole, manifest }: Backup): Found[] {
+  const common = { run: id, at: takenAt, bytes, version: manifest.version, proof: proven, stays: null };
+  const holding = { run: id, at: takenAt, copied: copies.length > 0 };
+  return [
+    ...(whole
+      ? [
+          {
+            thing: { ...common, is: 'backup' as const, name: folder },
+            folder,
+            holding: { ...holding, proven: proven !== null },
+          },
+        ]
+      : []),
+    ...copies.map((copy) => ({
+      thing: { ...common, is: 'copy' as const, name: copy },
+      folder: copy,
+      holding: { ...holding, proven: proven !== null && !whole },
+    })),
+  ];
+}
+
+function ofKept(kept: Kept): Found {
+  const { is, name, run, at, bytes } = kept;
+  return {
+    thing: { is, name, run, at, bytes, version: null, proof: null, stays: null },
+    kept,
+    holding: { run, at, proven: false, copied: false },
+  };
+}
+
+/** Folders without a manifest, and plain content that a killed attempt left in its run's folder. */
+async function leftovers(context: StepContext): Promise<Listed[]> {
+  const places = [firstPlace(context), secondPlace(context)].filter((place) => place !== undefined);
+  const unfinished = await Promise.all(
+    places.map(async (place) => {
+      const folders = (await foldersIn(place)).map((id) => join(place, id));
+      const manifests = await Promise.all(folders.map((folder) => readManifest(folder).catch(() => undefined)));
+      return folders.filter((_, index) => !manifests[index]);
+    }),
+  );
+  const runs = join(context.home, 'runs');
+  const plain = await Promise.all(
+    (await foldersIn(runs)).map(async (run) => {
+      const folder = join(runs, run, 'plain');
+      return existsSync(folder) && (await readdir(folder)).length > 0 ? [folder] : [];
+    }),
+  );
+  return [...unfinished.flat(), ...plain.flat()].map((name) => ({
+    thing: {
+      is: 'scratch',
+      name,
+      run: null,
+      at: null,
+      bytes: null,
+      version: null,
+      proof: null,
+      stays: 'reported only: of an attempt that goes on, or was killed',
+    },
+  }));
+}

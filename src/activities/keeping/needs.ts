@@ -1,0 +1,27 @@
+import { existsSync } from 'node:fs';
+import { readEvidence } from '../../lib/evidence.js';
+import { readJournal } from '../../lib/journal.js';
+import type { StepContext } from '../context.js';
+import { releases } from '../releases.js';
+
+/** Of these runs, those whose copies and backups something may still go back to, with the reason. */
+export async function needsOf(context: StepContext, runs: string[]): Promise<Map<string, string>> {
+  const needed = new Map<string, string>();
+  const { current, previous, entries } = await releases(context.home);
+  const journal = await readJournal(context.home);
+  for (const run of runs) if (!(await ended(context, run))) needed.set(run, 'its run did not end');
+  // What the release that left `previous` behind kept is what a rollback puts back.
+  for (const entry of entries)
+    if (previous && entry.previous?.sha === previous.sha && entry.previous.run === previous.run)
+      needed.set(entry.run, `a rollback to ${previous.version} needs it`);
+  if (previous?.run) needed.set(previous.run, `of ${previous.version}, the release before`);
+  if (current?.run) needed.set(current.run, `of ${current.version}, which runs`);
+  if (journal) needed.set(journal.run, 'its run is open');
+  return needed;
+}
+
+/** A run whose folder is gone can use nothing any more. */
+async function ended(context: StepContext, run: string): Promise<boolean> {
+  const folder = context.folderOf(run);
+  return !existsSync(folder) || (await readEvidence(folder)).some(({ id }) => id === 'end');
+}

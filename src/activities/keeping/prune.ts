@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail } from '../../errors.js';
+import { markedChange } from '../../lib/change-mark.js';
+import { appendDurably, syncFolder } from '../../lib/files.js';
+import type { KeptThing } from '../../model.js';
+import type { StepContext } from '../context.js';
+import { stores } from '../data/lookup.js';
+import { listKept, type Listed } from './list.js';
+
+/**
+ * Destroys of the named things those that retention, asked again just now, still does not keep; each is noted in `pruned.jsonl` first. A second
+ * call does the rest. Throws Held while something is being changed.
+ */
+export async function prune(context: StepContext, names: string[], by: string): Promise<KeptThing[]> {
+  const change = markedChange(context.home);
+  if (change !== undefined) throw fail('Held', `nothing is removed while ${change}: try again afterwards`);
+  const { listed } = await listKept(context);
+  const due = listed.filter(({ thing }) => thing.stays === null && names.includes(thing.name));
+  for (const one of due) {
+    context.progress(`removing ${one.thing.name}`);
+    const line = JSON.stringify({ removedAt: new Date().toISOString(), by, ...one.thing });
+    await appendDurably(join(context.home, 'pruned.jsonl'), `${line}\n`);
+    await destroy(context, one);
+  }
+  return due.map(({ thing }) => thing);
+}
+
+async function destroy(context: StepContext, { folder, kept }: Listed): Promise<void> {
+  if (folder) return remove(folder);
+  const store = stores(context.definition).find(({ name }) => name === kept?.store);
+  if (store && kept) await store.discard(context, kept);
+}
+
+/** Without its manifest first: a folder that is half gone must not be taken for a backup. */
+async function remove(folder: string): Promise<void> {
+  const manifest = join(folder, 'manifest.json');
+  if (existsSync(manifest)) await rename(manifest, join(folder, 'manifest.pruned.json'));
+  await syncFolder(folder);
+  await rm(folder, { recursive: true, force: true });
+}
