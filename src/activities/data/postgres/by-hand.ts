@@ -4,16 +4,19 @@ import { composeArgv } from '../../runtime/compose/arguments.js';
 import type { StandbyRecord } from '../contract.js';
 import { quoteName, quoteText } from './names.js';
 
+export const psqlProgram = 'psql "$ADMIN_URL" -X -q -v ON_ERROR_STOP=1';
+
 /**
  * Shell lines, for `set -eu` too, that swap the copy in with nothing but psql, also where it was swapped in before. The end opens the live database
  * whatever became of those above. `psql` takes the maintenance database from the URL alone, so the URL's own is replaced there.
- * `psql`: how it is called with "$ADMIN_URL".
+ * `container`: where psql runs, else on this host.
  */
 export function swapByHand(
   adminUrl: string,
   { live, copy, copyOid, replaced }: StandbyRecord,
-  psql = 'psql "$ADMIN_URL" -X -q -v ON_ERROR_STOP=1',
+  container?: string,
 ): string[] {
+  const psql = reading('ADMIN_URL', psqlProgram, container);
   const allow = `ALTER DATABASE ${quoteName(live.name)} ALLOW_CONNECTIONS true;`;
   return [
     ...adminUrlLines(adminUrl),
@@ -56,12 +59,18 @@ export function adminUrlLines(adminUrl: string): string[] {
   ];
 }
 
-/** Inside a service, where a URL with a name of its network leads somewhere. */
-export function psqlInside(definition: Definition, service: string): string {
-  const container = definition.runtime.compose
+/** A program that reads one variable, on this host or inside a container, where a URL with a name of its network leads somewhere. */
+export function reading(variable: string, program: string, container?: string): string {
+  return container === undefined
+    ? program
+    : `docker exec -i -e ${variable} ${container} sh -c ${quoted(`exec ${program}`)}`;
+}
+
+/** The container of a service, as a shell finds it. */
+export function containerByHand(definition: Definition, service: string): string {
+  return definition.runtime.compose
     ? `"$(${composeArgv(definition).map(quoted).join(' ')} ps --quiet ${quoted(service)})"`
     : quoted(definition.runtime.container?.name ?? service);
-  return `docker exec -i -e ADMIN_URL ${container} sh -c 'exec psql "$ADMIN_URL" -X -q -v ON_ERROR_STOP=1'`;
 }
 
 /** Digits only: it stands in a script. */

@@ -4,7 +4,7 @@ import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
 import { query, withSession, type Session } from './connect.js';
 import { freeBytes, megabytes } from './room.js';
-import { checkWay, wayOf } from './way.js';
+import { checkWay } from './way.js';
 import { serverMajor, systemIdentifier } from './databases.js';
 import type { Link } from './link.js';
 import { obstacles, readers } from './obstacles.js';
@@ -87,13 +87,17 @@ async function checkTools(context: StepContext, link: Link): Promise<CheckResult
   return results;
 }
 
+/** The backup, and its content while it is restored: at most as much as the database. */
 async function checkRoom(context: StepContext, link: Link): Promise<CheckResult[]> {
-  const { size } = await wayOf(context, link);
+  const [row] = await withSession(link.admin, link.run, (session) =>
+    query<{ size: string }>(session, 'SELECT pg_database_size(current_database())::text AS size'),
+  );
+  const needed = Number(row?.size) * 2;
   const backups = resolve(context.env.value(context.definition.backup.directory ?? join(context.home, 'backups')));
   const free = await freeBytes(backups);
   const name = `${link.store}: room for the backup`;
-  const expected = `${megabytes(size)} free in ${backups}`;
+  const expected = `${megabytes(needed)} free in ${backups}`;
   if (free === undefined)
     return [{ ...unasked(name, true, expected, `${backups} cannot be looked at`), outcome: 'skip' }];
-  return [unasked(name, free >= size, expected, `${megabytes(free)} free`)];
+  return [unasked(name, free >= needed, expected, `${megabytes(free)} free`)];
 }

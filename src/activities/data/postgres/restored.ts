@@ -157,8 +157,10 @@ async function withList(
 }
 
 /** A comment on another object may look like one on a policy: it is only restored later. */
+export const policyLine = /^[0-9]+; [0-9]+ [0-9]+ (ROW SECURITY|POLICY|COMMENT .* POLICY) /;
+
 function isPolicy(line: string): boolean {
-  return /^\d+; \d+ \d+ (ROW SECURITY|POLICY|COMMENT .* POLICY) /.test(line);
+  return policyLine.test(line);
 }
 
 export function restoreArguments(name: string): string[] {

@@ -3,7 +3,7 @@ import type { Database } from '../../../model.js';
 import type { Store } from '../contract.js';
 import { readAddress } from './address.js';
 import { dumpArguments, takeBackup } from './backup.js';
-import { psqlInside, swapByHand } from './by-hand.js';
+import { containerByHand, swapByHand } from './by-hand.js';
 import { restoreByHand } from './restore-by-hand.js';
 import { keepState } from './second-backup.js';
 import { wayOf, type Way } from './way.js';
@@ -58,9 +58,9 @@ export function postgresStore(name: string, connections: Postgres): Store {
     discard: async (context, kept) => discardKept(await link(context), kept),
     byHand: ({ definition, env }, standby) => {
       const { admin_url: url, in: service } = connections;
-      if (standby.backup) return restoreByHand(url, standby, standby.backup);
-      const psql = service && !isOfHost(readAddress(env.value(url))) ? psqlInside(definition, service) : undefined;
-      return swapByHand(url, standby, psql);
+      const inside =
+        service && !isOfHost(readAddress(env.value(url))) ? containerByHand(definition, service) : undefined;
+      return standby.backup ? restoreByHand(url, standby, standby.backup, inside) : swapByHand(url, standby, inside);
     },
     commands: () => commandsOf(name, connections),
   };
