@@ -1,5 +1,7 @@
-// The last step of `npm run build`: the workflow bundle, made ahead so that a killed worker is back within a second.
-import { writeFile } from 'node:fs/promises';
+// The last step of `npm run build`: what tsc leaves out, and the workflow bundle, made ahead so that a killed worker is back within a second.
+import { copyFile, writeFile } from 'node:fs/promises';
 import { bundleWorkflows } from '../dist/lib/builds.js';
 
+const sqlite = 'activities/data/sqlite/sqlite.py';
+await copyFile(new URL(`../src/${sqlite}`, import.meta.url), new URL(`../dist/${sqlite}`, import.meta.url));
 await writeFile(new URL('../dist/workflow-bundle.js', import.meta.url), await bundleWorkflows());
