@@ -219,7 +219,9 @@ function makeContext(host: Host, own: Own): StepContext {
     definition,
     folder,
     variables: env.names(),
-    read: async (request) => look(request),
+    // Also after a cancel: what a cancelled command left inside is ended by it.
+    read: async (request) =>
+      judge(request, await runAttached({ ...spec({ deadlineMs: 60_000, ...request }), redactor: nothingHidden })),
   };
   /** On the host as it is; inside a service by the docker client, whose death alone would leave the command running there. */
   const placed = async (name: string, { in: service, ...request }: CommandRequest) => {

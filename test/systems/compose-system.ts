@@ -114,7 +114,7 @@ volumes: { checks: }
   }
 }
 
-/** `inside` of 2.0.0 waits in its container until /checks/go is there. */
+/** `held` waits in its container while /checks/hold is there; `inside` of 2.0.0 waits in its container until /checks/go is there. */
 function definition(name: string, directory: string, port: number): string {
   return `system: ${name}
 environments:
@@ -127,6 +127,8 @@ runtime:
   compose: { project: ${name}, services: [app, proxy], observe: 1s, timeout: 1m }
   open: at_start
 gates: { go: none, sign-off: none, rollback: { roles: [release-manager] } }
+preflight:
+  held: { command: [sh, -c, "test ! -e /checks/hold || sleep 299"], in: app, when: { version: ">=2.0.0" } }
 verify:
   inside:
     command: [sh, -c, 'echo $$ >>/checks/pids; [ $(cat /srv/VERSION) != 2.0.0 ] || test -e /checks/go || sleep 300; cat /srv/VERSION']

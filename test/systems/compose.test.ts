@@ -7,7 +7,7 @@ import { readHistory } from '../../src/lib/history.js';
 import type { Status } from '../../src/model.js';
 import { describeWithDocker, docker } from '../stack/docker.js';
 import { withComposeSystem, type ComposeSystem } from './compose-system.js';
-import { approveAll, until } from './stand.js';
+import { approveAll, ending, until } from './stand.js';
 
 describeWithDocker('a system of docker compose, from its first release to a failed one and back', () => {
   it('is released, its worker killed while a command runs inside, fails, is brought back to the very image, and by hand, too', async () => {
@@ -16,10 +16,11 @@ describeWithDocker('a system of docker compose, from its first release to a fail
       expect(await go('deploy', { version: '1.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed', reason: '' });
       expect(await served(system)).toEqual({ version: '1.0.0', token: 'a$b${c}"d' });
 
+      await cancelledInside(system);
       await killedInside(system);
-      const [, { current }] = (await readHistory(home)) as [unknown, { current: { images: { app: { id: string } } } }];
+      const last = (await readHistory(home)).at(-1)?.current;
       const before = [await served(system), image(system)];
-      expect(before).toEqual([{ version: '2.0.0', token: 'a$b${c}"d' }, current.images.app.id]);
+      expect(before).toEqual([{ version: '2.0.0', token: 'a$b${c}"d' }, last?.images?.app?.id]);
 
       const failed = await go('deploy', { version: '3.0.0', by: 'bob' });
       expect(failed).toMatchObject({ outcome: 'rolled-back', current: '2.0.0', problem: 'CheckFailed' });
@@ -32,6 +33,19 @@ describeWithDocker('a system of docker compose, from its first release to a fail
     });
   }, 300_000);
 });
+
+/** A cancel ends what the docker client's death would leave, in a container that goes on. */
+async function cancelledInside({ name, start }: ComposeSystem): Promise<void> {
+  const app = `${name}-app-1`;
+  const sleeps = () => docker('exec', app, 'sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "').includes('sleep 299');
+  docker('exec', app, 'touch', '/checks/hold');
+  const handle = await start('deploy', { version: '2.0.0', by: 'bob' });
+  await until(async () => sleeps());
+  await handle.cancel();
+  expect(await ending(handle)).toMatchObject({ failed: true, current: '1.0.0' });
+  expect(sleeps()).toBe(false);
+  docker('exec', app, 'rm', '/checks/hold');
+}
 
 /** A deploy of 2.0.0 whose worker dies during a check inside: what ran there is gone before the next worker checks again. */
 async function killedInside(system: ComposeSystem): Promise<void> {

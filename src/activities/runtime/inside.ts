@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { fail } from '../../errors.js';
+import { fail, rootMessage } from '../../errors.js';
 import type { CommandResult } from '../../lib/command.js';
 import { readJson } from '../../lib/files.js';
 import type { Argv, At, Definition, Run } from '../../model.js';
@@ -46,19 +46,26 @@ export async function inside(asker: Asker, request: CommandRequest & { in: strin
  * client leaves it. `every`: of all commands whose mark begins so. Throws OutcomeUnknown.
  */
 export async function endInside(asker: Asker, service: string, mark: string, every = false): Promise<void> {
-  const { read } = asker;
   const end = every ? '' : '$';
-  const filter = `name=^/?${oneOffName(mark)}${end}`;
-  const oneOffs = async () => {
-    const { stdout = '' } = await read({ argv: ['docker', 'ps', '--all', '--quiet', '--filter', filter] });
+  try {
+    await removeOneOffs(asker, `^/?${oneOffName(mark)}${end}`);
+    const running = await runningContainer(asker, service);
+    if (running) await endMarked(asker.read, running, `^${MARK}=${mark}${end}`);
+  } catch (error) {
+    throw fail('OutcomeUnknown', `nobody can tell whether ${mark} still runs inside ${service}: ${rootMessage(error)}`);
+  }
+}
+
+async function removeOneOffs({ read }: Asker, name: string): Promise<void> {
+  const list = async () => {
+    const { stdout = '' } = await read({ argv: ['docker', 'ps', '--all', '--quiet', '--filter', `name=${name}`] });
     return stdout.split('\n').filter(Boolean);
   };
-  const found = await oneOffs();
-  if (found.length > 0) await read({ argv: ['docker', 'rm', '--force', ...found], ok: [0, 1] });
-  if (found.length > 0 && (await oneOffs()).length > 0)
-    throw fail('OutcomeUnknown', `container ${oneOffName(mark)} cannot be removed: look at it before going on`);
-  const running = await runningContainer(asker, service);
-  if (running) await endMarked(read, running, `^${MARK}=${mark}${end}`);
+  const found = await list();
+  if (found.length === 0) return;
+  await read({ argv: ['docker', 'rm', '--force', ...found], ok: [0, 1] });
+  const [left] = await list();
+  if (left) throw fail('CommandFailed', `container ${left} cannot be removed`);
 }
 
 /** Undefined where it does not run. */
@@ -158,8 +165,6 @@ async function endMarked(read: Asker['read'], { id }: Container, pattern: string
   const argv = ['docker', 'exec', id, 'sh', '-c', endScript, 'sh', pattern];
   const { exitCode, tail } = await read({ argv, ok: Array.from({ length: 256 }, (_, code) => code) });
   if (exitCode === 0 || /is not running|no such container/i.test(tail)) return;
-  throw fail(
-    'OutcomeUnknown',
-    `what a command started inside container ${id.slice(0, 12)} may still run: ${tail.trim().split('\n').at(-1) ?? ''}`,
-  );
+  const said = tail.trim().split('\n').at(-1) ?? '';
+  throw fail('CommandFailed', `a kill inside container ${id.slice(0, 12)} was not confirmed: ${said}`);
 }
