@@ -18,10 +18,19 @@ export const endOnClosedChannel: Interceptor = (options, nextCall) => {
   }
 };
 
+interface Listener {
+  onReceiveMessage?: (message: unknown) => void;
+  onReceiveStatus?: (status: unknown) => void;
+}
+
 function endedCall(details: string): Call {
   const ended = {
-    start: (metadata: unknown, listener?: { onReceiveStatus?: (status: unknown) => void }) =>
-      void setImmediate(() => listener?.onReceiveStatus?.({ code: CANCELLED, details, metadata })),
+    // As every unary call that fails: first no message, then why. The retry before us counts on both.
+    start: (metadata: unknown, listener?: Listener) =>
+      void setImmediate(() => {
+        listener?.onReceiveMessage?.(null);
+        listener?.onReceiveStatus?.({ code: CANCELLED, details, metadata });
+      }),
     sendMessage: () => undefined,
     sendMessageWithContext: () => undefined,
     startRead: () => undefined,

@@ -4,6 +4,8 @@ import { describe, expect, inject, it } from 'vitest';
 import { statusCode } from '../../src/client/rpc.js';
 import { connect } from '../../src/lib/connection.js';
 
+const CANCELLED = 1;
+
 describe('a connection that is closed while a call waits to be tried again', () => {
   it('ends the call as cancelled, instead of ending the process from a timer', async () => {
     const lost = await relay(inject('temporal'));
@@ -13,7 +15,13 @@ describe('a connection that is closed while a call waits to be tried again', () 
     const asked = client.workflowService.getSystemInfo({}).catch((error: unknown) => statusCode(error));
     await wait(150);
     await client.connection.close();
-    const CANCELLED = 1;
+    expect(await asked).toBe(CANCELLED);
+  });
+
+  it('ends a call that is begun afterwards in the same way', async () => {
+    const { client } = await connect({ address: inject('temporal') });
+    await client.connection.close();
+    const asked = client.workflowService.getSystemInfo({}).catch((error: unknown) => statusCode(error));
     expect(await asked).toBe(CANCELLED);
   });
 });

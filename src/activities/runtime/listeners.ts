@@ -4,8 +4,10 @@ import { connect } from 'node:net';
 /** A process that listens on a TCP port of this host. */
 export interface Listener {
   port: number;
-  /** Undefined where this user may not see whose socket it is. */
+  /** Undefined where this user may not see whose socket it is, or where its process ended meanwhile. */
   pid?: number;
+  /** The socket's inode, where `pid` is undefined: another one is another process. */
+  socket?: string;
   program: string;
   /** Ticks since boot at which the process began; undefined where `pid` is. */
   began?: number;
@@ -26,7 +28,7 @@ export async function listenersOn(ports: number[]): Promise<Listener[]> {
       const listener = await describeProcess(port, pid);
       if (listener) seen.set(`${port} ${pid}`, listener);
     }
-    if (!owners.has(inode)) seen.set(`${port}`, { port, program: 'a process that this user cannot see' });
+    if (!owners.has(inode)) seen.set(`${port} ${inode}`, { port, program: 'a process that this user cannot see', socket: inode });
   }
   return [...seen.values()].sort((a, b) => a.port - b.port || (a.pid ?? 0) - (b.pid ?? 0));
 }

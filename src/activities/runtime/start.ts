@@ -97,7 +97,7 @@ function isOlder({ began }: Listener, since: number): boolean {
 }
 
 function identity(listeners: Listener[]): string {
-  return listeners.map(({ port, pid, began }) => `${port} ${pid} ${began}`).join();
+  return listeners.map(({ port, pid, began, socket }) => `${port} ${pid ?? socket} ${began}`).join();
 }
 
 /** After a reboot nothing is left of what ran before. */
