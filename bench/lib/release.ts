@@ -7,22 +7,26 @@ import { pinnedPath, type Pinned } from '../../src/activities/pinned.js';
 import { record } from '../../src/activities/record.js';
 import { releases } from '../../src/activities/releases.js';
 import { outline, runId } from '../../src/activities/resolve.js';
-import { inStep, looking } from '../../src/activities/step.js';
+import { inStep, looking, type Step } from '../../src/activities/step.js';
 import { writeUndoFile } from '../../src/activities/undo-file.js';
 import { appendEvidence, reserveSpace } from '../../src/lib/evidence.js';
 import { hashOf, writeAtomic } from '../../src/lib/files.js';
-import type { Call, Definition, Ending, Plan, Recorded, Resolved, Run, StepResult } from '../../src/model.js';
-import { noops } from './noops.js';
+import type { Call, Definition, Ending, Plan, Recorded, Resolved, Run, StepName, StepResult } from '../../src/model.js';
 
 /** What the bench asks of a host: the activities of a release whose steps do nothing. `inStep` and `record` are the real ones. */
 export interface BenchActivities {
   resolve: () => Promise<Resolved>;
   noop: (call: Call) => Promise<StepResult>;
+  /** Two tools that print `loudBytes` each, one that only looks and one that changes. */
+  loud: (call: Call) => Promise<StepResult>;
   record: (call: Call, ending: Ending) => Promise<Recorded>;
   plainNoop: () => Promise<void>;
 }
 
-export function benchActivities(host: Host, environment: string): BenchActivities {
+/** 25 such steps print a gigabyte. */
+export const loudBytes = 20e6;
+
+export function benchActivities(host: Host, environment: string, steps: StepName[]): BenchActivities {
   const definition = makeDefinition(host, environment);
   const version = { version: '2.0.0', sha: 'a'.repeat(40) };
   return {
@@ -30,7 +34,7 @@ export function benchActivities(host: Host, environment: string): BenchActivitie
       const { info } = Context.current();
       const id = runId(info.scheduledTimestampMs, info.workflowExecution?.runId ?? '');
       const { current: previous } = await releases(home(host, environment));
-      const plan = makePlan(definition, version, previous);
+      const plan = makePlan(definition, version, previous, steps);
       const run: Run = {
         id,
         kind: 'deploy',
@@ -46,10 +50,20 @@ export function benchActivities(host: Host, environment: string): BenchActivitie
       return { run, by: 'bench', outline: outline(plan, pinned) };
     },
     noop: (call) => inStep(host, call, { changes: true }, async () => ({ note: 'nothing was done' })),
+    loud: (call) => inStep(host, call, { changes: true }, shout),
     record: (call, ending) =>
       inStep(host, call, { changes: false, ends: true }, (step) => record(host, call, step, ending)),
     plainNoop: async () => undefined,
   };
+}
+
+/** What a build prints, with a secret in each line. */
+async function shout(step: Step): Promise<StepResult> {
+  const script = 'yes "step of a build with $API_KEY and nothing else that matters" | head -c "$1"';
+  const argv = ['sh', '-c', script, 'sh', `${loudBytes}`];
+  await step.read({ argv });
+  const { log } = await step.change('shout', { argv });
+  return { note: `${(log?.bytes ?? 0) / 1e6} MB`, data: { log } };
 }
 
 /** As `resolve` pins a release. A command that was begun makes `undo.md` a whole one. */
@@ -108,8 +122,13 @@ function makeDefinition(host: Host, environment: string): Definition {
   };
 }
 
-function makePlan(definition: Definition, version: Plan['version'], previous: Plan['previous']): Plan {
-  const steps = noops.map((name) => ({
+function makePlan(
+  definition: Definition,
+  version: Plan['version'],
+  previous: Plan['previous'],
+  names: StepName[],
+): Plan {
+  const steps = names.map((name) => ({
     name,
     is: 'step' as const,
     title: 'does nothing',

@@ -9,7 +9,11 @@ export function heartbeats(step: string) {
   const cancel = new AbortController();
   const detach = new AbortController();
   let line = '';
-  const beat = () => context.heartbeat({ step, line });
+  let beaten = 0;
+  const beat = () => {
+    beaten = Date.now();
+    context.heartbeat({ step, line });
+  };
   const timer = setInterval(beat, 1000);
   const heard = context.cancellationSignal;
   const stop = () => (context.cancellationDetails?.cancelRequested ? cancel : detach).abort();
@@ -22,7 +26,8 @@ export function heartbeats(step: string) {
     left: () => detach.signal.aborted,
     say: (text: string) => {
       line = text.slice(0, 200);
-      beat();
+      // A tool may print a million lines; each beat costs a payload.
+      if (Date.now() - beaten >= 100) beat();
     },
     stop: () => {
       clearInterval(timer);

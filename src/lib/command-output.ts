@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { open, rename, unlink } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
+import { lastLine } from './last-line.js';
 import type { Redactor } from './secret.js';
 
 const tailLength = 8 * 1024;
@@ -12,68 +13,70 @@ export interface LogFile {
   sha256: string;
 }
 
-/** Collects output as it comes; secrets are removed when it is read, so that one split over two chunks is found. */
-export class OutputBuffer {
-  readonly #redactor: Redactor;
-  readonly #limit: number;
-  readonly #keep: 'start' | 'end';
-  #text = '';
+/** The beginning of an output, at most that many bytes. Kept as it came, outside of the heap, and made a text only where it is read. */
+export class OutputStart {
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
   #cut = false;
 
-  constructor(redactor: Redactor, keep: 'start' | 'end', limit: number) {
-    this.#redactor = redactor;
-    this.#keep = keep;
-    this.#limit = limit;
-  }
-
-  static tail(redactor: Redactor): OutputBuffer {
-    return new OutputBuffer(redactor, 'end', tailLength);
-  }
+  constructor(
+    private readonly redactor: Redactor,
+    private readonly limit: number,
+  ) {}
 
   get cut(): boolean {
     return this.#cut;
   }
 
+  add(chunk: Buffer): void {
+    if (this.#cut) return;
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    this.#cut = this.#bytes > this.limit;
+  }
+
+  /** Redacted. Of a secret that was cut, a piece can only stand at the very end, which is left out. */
+  read(): string {
+    const text = this.redactor.redact(Buffer.concat(this.#chunks).toString());
+    return this.#cut ? text.slice(0, Math.min(this.limit, text.length - Math.max(1, this.redactor.longest))) : text;
+  }
+}
+
+/** The end of an output; secrets are removed when it is read, so that one split over two chunks is found. */
+export class OutputTail {
+  #text = '';
+  #cut = false;
+
+  constructor(private readonly redactor: Redactor) {}
+
   add(text: string): void {
-    if (this.#keep === 'start' && this.#cut) return;
     this.#text += text;
     // Some more than the limit, since a secret may lie across it.
-    const room = this.#limit + this.#redactor.longest;
-    if (this.#text.length <= (this.#keep === 'start' ? room : room * 4)) return;
+    const room = tailLength + this.redactor.longest;
+    if (this.#text.length <= room * 4) return;
     this.#cut = true;
-    this.#text = this.#keep === 'start' ? this.#text.slice(0, room) : this.#text.slice(-room * 2);
+    this.#text = this.#text.slice(-room * 2);
   }
 
   /** Redacted, and not longer than the limit. */
   read(): string {
-    const text = this.#redactor.redact(this.#text);
-    // Of a secret that was cut, a piece can only stand at the very end that was cut off.
-    const spoilt = this.#cut ? this.#redactor.longest : 0;
-    if (this.#keep === 'start') return text.slice(0, Math.min(this.#limit, text.length - spoilt));
-    return text.slice(spoilt).slice(-this.#limit);
+    const text = this.redactor.redact(this.#text);
+    return text.slice(this.#cut ? this.redactor.longest : 0).slice(-tailLength);
   }
 }
 
-/** Calls `onLine` with each whole line, redacted; blank ones are left out. */
+/** Calls `onLine` with the last whole line of what came at once, redacted: a person sees no more of a million. */
 export function lineReader(
   redactor: Redactor,
   onLine: (line: string) => void,
 ): { add(text: string): void; end(): void } {
   let rest = '';
-  const emit = (line: string): void => {
-    if (line.trim() !== '') onLine(redactor.redact(line.trimEnd()));
+  const take = (text: string): void => {
+    const last = lastLine(text);
+    rest = last.rest;
+    if (last.line !== undefined) onLine(redactor.redact(last.line));
   };
-  return {
-    add(text) {
-      const lines = (rest + text).split(/\r?\n|\r/);
-      rest = lines.pop() ?? '';
-      lines.forEach(emit);
-    },
-    end() {
-      emit(rest);
-      rest = '';
-    },
-  };
+  return { add: (text) => take(rest + text), end: () => take(`${rest}\n`) };
 }
 
 /**
@@ -81,9 +84,13 @@ export function lineReader(
  * not at all, so a second call, after a crash anywhere in the first, ends the same.
  */
 export async function sealLog(raw: string, log: string, redactor: Redactor): Promise<LogFile & { tail: string }> {
-  if (!existsSync(log)) await writeRedacted(raw, log, redactor);
+  if (!existsSync(log))
+    await writeRedacted(raw, log, redactor).catch((error: unknown) => {
+      // Another call was faster, and took the raw file away.
+      if (!existsSync(log)) throw error;
+    });
   await unlink(raw).catch(ignoreMissing);
-  return describe(log, redactor);
+  return describe(log);
 }
 
 async function writeRedacted(raw: string, log: string, redactor: Redactor): Promise<void> {
@@ -102,10 +109,9 @@ async function writeRedacted(raw: string, log: string, redactor: Redactor): Prom
 }
 
 async function* wholeLines(path: string): AsyncGenerator<string> {
-  if (!existsSync(path)) return;
   const decoder = new StringDecoder('utf8');
   let rest = '';
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+  for await (const chunk of blocks(path)) {
     const text = rest + decoder.write(chunk);
     const end = text.lastIndexOf('\n') + 1;
     rest = text.slice(end);
@@ -115,19 +121,34 @@ async function* wholeLines(path: string): AsyncGenerator<string> {
   if (rest) yield rest;
 }
 
-async function describe(path: string, redactor: Redactor): Promise<LogFile & { tail: string }> {
+async function describe(path: string): Promise<LogFile & { tail: string }> {
   const hash = createHash('sha256');
-  const decoder = new StringDecoder('utf8');
-  const tail = OutputBuffer.tail(redactor);
   let bytes = 0;
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+  let end = Buffer.alloc(0);
+  for await (const chunk of blocks(path)) {
     hash.update(chunk);
     bytes += chunk.length;
-    tail.add(decoder.write(chunk));
+    end = Buffer.concat([end.subarray(-tailLength), chunk.subarray(-tailLength)]);
   }
-  return { path, bytes, sha256: hash.digest('hex'), tail: tail.read() };
+  return { path, bytes, sha256: hash.digest('hex'), tail: end.subarray(-tailLength).toString() };
 }
 
-function ignoreMissing(error: NodeJS.ErrnoException): void {
+/** Each is good until the next: a stream would leave its buffers behind by the hundred. Nothing where there is no file. */
+async function* blocks(path: string): AsyncGenerator<Buffer> {
+  const file = await open(path).catch(ignoreMissing);
+  if (!file) return;
+  try {
+    const buffer = Buffer.alloc(64 * 1024);
+    for (;;) {
+      const { bytesRead } = await file.read(buffer);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error;
 }

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { execa } from 'execa';
 import { fail } from '../errors.js';
 import type { Argv } from '../model.js';
-import { lineReader, OutputBuffer } from './command-output.js';
+import { lineReader, OutputStart, OutputTail } from './command-output.js';
 import type { LogFile } from './command-output.js';
 import { guardGroup } from './command-guard.js';
 import { detachedScript } from './detached-command.js';
@@ -64,7 +64,7 @@ export interface CommandResult {
 export interface AttachedOptions {
   /** Ends the command and all of its group. */
   signal?: AbortSignal;
-  /** Each line of both streams, redacted. */
+  /** The last whole line of each stream, redacted, whenever more came. */
   onLine?: (line: string) => void;
 }
 
@@ -100,14 +100,12 @@ export async function runAttached(spec: CommandSpec, { signal, onLine }: Attache
   if (pid === undefined)
     throw fail('CommandFailed', spec.redactor.redact((await child).shortMessage ?? 'the command could not be started'));
   const release = guardGroup(pid);
-  const tail = OutputBuffer.tail(spec.redactor);
-  const stdout = new OutputBuffer(spec.redactor, 'start', stdoutLimit);
-  const streams = [
-    ...(child.stdout
-      ? [collect(child.stdout, (text) => [tail, stdout].forEach((buffer) => buffer.add(text)), spec.redactor, onLine)]
-      : []),
-    collect(child.stderr, (text) => tail.add(text), spec.redactor, onLine),
-  ];
+  const tail = new OutputTail(spec.redactor);
+  const stdout = new OutputStart(spec.redactor, stdoutLimit);
+  child.stdout?.on('data', (chunk: Buffer) => stdout.add(chunk));
+  const streams = [child.stdout, child.stderr].flatMap((stream) =>
+    stream ? [collect(stream, tail, spec.redactor, onLine)] : [],
+  );
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   const ended = await firstOf(exited, spec.deadlineMs, signal);
   // Also after an end of its own: what it left in its group must not outlive it.
@@ -126,7 +124,10 @@ export async function runAttached(spec: CommandSpec, { signal, onLine }: Attache
     cancelled: ended === 'abort',
     tookMs: Math.round(performance.now() - startedAt),
     tail: tail.read(),
-    stdout: stdout.read(),
+    // Read where it is asked for: what a loud tool printed would be copied for nobody.
+    get stdout() {
+      return stdout.read();
+    },
     ...(stdout.cut ? { truncated: true as const } : {}),
     adopted: false,
   };
@@ -233,7 +234,7 @@ async function firstOf(
 
 async function collect(
   stream: NodeJS.ReadableStream,
-  add: (text: string) => void,
+  tail: OutputTail,
   redactor: Redactor,
   onLine?: (line: string) => void,
 ): Promise<void> {
@@ -241,7 +242,7 @@ async function collect(
   const lines = onLine && lineReader(redactor, onLine);
   stream.on('data', (chunk: Buffer) => {
     const text = decoder.write(chunk);
-    add(text);
+    tail.add(text);
     lines?.add(text);
   });
   await once(stream, 'end').catch(() => undefined);

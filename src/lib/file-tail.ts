@@ -1,5 +1,6 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
+import { lastLine } from './last-line.js';
 import type { Redactor } from './secret.js';
 
 /** Only the end of what is new is kept: a line longer than this is shown from its middle. */
@@ -19,10 +20,10 @@ export class FileTail {
   ) {}
 
   read(): void {
-    const lines = (this.#rest + this.#readNew()).split(/\r?\n|\r/);
-    this.#rest = lines.pop() ?? '';
-    const last = lines.findLast((line) => line.trim() !== '');
-    if (last !== undefined) this.onLine(this.redactor.redact(last.trimEnd()));
+    const text = this.#readNew();
+    const { line, rest } = lastLine(this.#rest + text);
+    this.#rest = rest;
+    if (line !== undefined) this.onLine(this.redactor.redact(line));
   }
 
   #readNew(): string {
@@ -34,6 +35,13 @@ export class FileTail {
     }
     try {
       let text = '';
+      // A loud tool wrote more since the last look than anybody will see.
+      const behind = fstatSync(descriptor).size - windowBytes;
+      if (behind > this.#offset) {
+        this.#offset = behind;
+        this.#rest = '';
+        this.#decoder = new StringDecoder('utf8');
+      }
       for (;;) {
         const bytes = readSync(descriptor, this.#buffer, 0, windowBytes, this.#offset);
         if (bytes === 0) return text;
