@@ -1,4 +1,4 @@
-// Gives the tests a Docker engine on a bare Debian, as root: installs it, compose v2 and the base image of the tests, each where it is
+// Gives the tests a Docker engine on a bare Debian, as root: installs it, a registry, compose v2 and the base image of the tests, each where it is
 // missing, and starts the engine where none answers. `start` prints the pid of what it started, for `stop PID` to end; nothing otherwise.
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
@@ -19,9 +19,9 @@ else {
 }
 
 async function start() {
-  if (!works('which', 'dockerd') || !works('which', 'debootstrap')) {
+  if (!['dockerd', 'debootstrap', 'docker-registry'].every((program) => works('which', program))) {
     run('apt-get', 'update', '-qq');
-    run('apt-get', 'install', '-y', '-qq', 'docker.io', 'iptables', 'debootstrap');
+    run('apt-get', 'install', '-y', '-qq', 'docker.io', 'iptables', 'debootstrap', 'docker-registry');
   }
   const started = works('docker', 'version') ? undefined : await startEngine();
   if (!works('docker', 'compose', 'version')) installCompose();

@@ -3,10 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { describe } from 'vitest';
+import { describeWithDocker } from './docker.js';
 
-/** Debian's `docker-registry`: without it its tests are skipped, unless an engine is demanded. */
-export const hasRegistry =
-  process.env.SLIPWAY_NEEDS_DOCKER === '1' || spawnSync('docker-registry', ['--version']).status === 0;
+const hasRegistry =
+  Boolean(process.env.SLIPWAY_NEEDS_DOCKER) || spawnSync('docker-registry', ['--version']).status === 0;
+if (!hasRegistry) console.warn('tests with a registry are left out: install docker-registry');
+
+/** Tests that need a registry beside the engine: skipped without one, unless SLIPWAY_NEEDS_DOCKER says that both have to be there. */
+export const describeWithRegistry = hasRegistry ? describeWithDocker : describe.skip;
 
 /** A registry of the test's own on a loopback port, which the engine trusts; only what a registry answered has a digest. */
 export async function startRegistry(): Promise<{ host: string; stop: () => void }> {

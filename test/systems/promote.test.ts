@@ -9,7 +9,8 @@ import { dataConverter } from '../../src/codec/data-converter.js';
 import { appendHistory } from '../../src/lib/history.js';
 import { homeOf } from '../../src/lib/state-root.js';
 import type { HistoryEntry, Plan } from '../../src/model.js';
-import { hasEngine, makeImageStand } from '../activities/source/image-stand.js';
+import { describeWithDocker } from '../stack/docker.js';
+import { makeImageStand } from '../activities/source/image-stand.js';
 import { makeNamespace, startProcess } from './stand.js';
 
 const yaml = (system: string, directory: string) => `system: ${system}
@@ -23,7 +24,8 @@ runtime:
   open: at_start
 `;
 
-it.skipIf(!hasEngine)('asks the other environment’s host which image ended deployed there', async () => {
+describeWithDocker('promote_from', () => {
+  it('asks the other environment’s host which image ended deployed there', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-promote-'));
   const stand = makeImageStand();
   const connection = await Connection.connect({ address: inject('temporal') });
@@ -57,3 +59,4 @@ it.skipIf(!hasEngine)('asks the other environment’s host which image ended dep
     await rm(folder, { recursive: true, force: true });
   }
 }, 120_000);
+});

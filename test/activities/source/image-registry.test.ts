@@ -4,15 +4,16 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { source } from '../../../src/activities/source/lookup.js';
 import { appendHistory } from '../../../src/lib/history.js';
 import type { HistoryEntry, Images, Outcome, Release } from '../../../src/model.js';
-import { hasRegistry, startRegistry } from '../../stack/registry.js';
-import { docker, hasEngine, idOf, makeImageStand, type ImageStand } from './image-stand.js';
+import { describeWithRegistry, startRegistry } from '../../stack/registry.js';
+import { docker } from '../../stack/docker.js';
+import { idOf, makeImageStand, type ImageStand } from './image-stand.js';
 
 let registry: Awaited<ReturnType<typeof startRegistry>>;
 let stand: ImageStand;
 const adapter = () => source(stand.definition);
 const nameOf = () => `${registry.host}/${stand.name}/app`;
 
-describe.skipIf(!hasEngine || !hasRegistry)('a registry', () => {
+describeWithRegistry('a registry', () => {
   beforeAll(async () => {
     registry = await startRegistry();
   });

@@ -1,9 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Definition } from '../../../src/model.js';
+import { docker } from '../../stack/docker.js';
 import { stepContext, type TestStep } from '../step-context.js';
 import { commit, git, makeRepository, write, type Repository } from './repository.js';
 
@@ -18,8 +19,6 @@ export interface ImageStand extends Repository {
   /** A container that runs, as compose would have started it. */
   serve(image: string, service?: string): string;
 }
-
-export const runnable = 'slipway-base:bookworm';
 
 export function makeImageStand(source: Definition['source'] = {}, parts: Partial<Definition> = {}): ImageStand {
   const name = `slipway-test-${randomBytes(4).toString('hex')}`;
@@ -99,13 +98,6 @@ export function makeImageStand(source: Definition['source'] = {}, parts: Partial
       repository.remove();
     },
   };
-}
-
-/** Without an engine these tests are skipped, unless it is demanded. */
-export const hasEngine = process.env.SLIPWAY_NEEDS_DOCKER === '1' || spawnSync('docker', ['version']).status === 0;
-
-export function docker(...args: string[]): string {
-  return execFileSync('docker', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
 }
 
 export function idOf(reference: string): string {

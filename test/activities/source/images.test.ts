@@ -1,11 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { imagesOf, imagesOverride } from '../../../src/activities/source/images/record.js';
 import { otherImages } from '../../../src/activities/source/images/running.js';
 import { source } from '../../../src/activities/source/lookup.js';
 import type { Images, Release } from '../../../src/model.js';
-import { docker, hasEngine, idOf, makeImageStand, runnable, type ImageStand } from './image-stand.js';
+import { baseImage, describeWithDocker, docker } from '../../stack/docker.js';
+import { idOf, makeImageStand, type ImageStand } from './image-stand.js';
 import { commit, git, write } from './repository.js';
 
 let stand: ImageStand;
@@ -31,7 +32,7 @@ async function staged(version: string, run = {}): Promise<{ release: Release; im
   return { release, images: await imagesOf(step, release) };
 }
 
-describe.skipIf(!hasEngine)('images built of the code of a release', () => {
+describeWithDocker('images built of the code of a release', () => {
   it('are built beside the running one, pinned by run and written down by id; no tag is touched before the switch', async () => {
     stand = makeImageStand();
     const step = stand.step({ step: 'fetch' });
@@ -63,13 +64,13 @@ describe.skipIf(!hasEngine)('images built of the code of a release', () => {
 
   it('are what compose starts, by id, without building, also for the release before', async () => {
     stand = makeImageStand();
-    third({ Dockerfile: `FROM ${runnable}\nCOPY VERSION /version\nCMD ["sleep", "600"]\n` });
-    const before = { ...stand.one, run: 'before', images: { backend: { id: idOf(runnable), tag: runnable } } };
+    third({ Dockerfile: `FROM ${baseImage}\nCOPY VERSION /version\nCMD ["sleep", "600"]\n` });
+    const before = { ...stand.one, run: 'before', images: { backend: { id: idOf(baseImage), tag: baseImage } } };
     const { release, images } = await staged('3.0.0', { previous: before });
     const file = join(stand.folder, 'compose.yaml');
     writeFileSync(file, `services:\n  backend: { image: none/none, build: ., init: true, command: [sleep, "600"] }\n`);
     for (const [one, id] of [
-      [before, idOf(runnable)],
+      [before, idOf(baseImage)],
       [release, images.backend?.id],
     ] as const) {
       const files = ['--file', file, '--file', imagesOverride(stand.step(), one)];
@@ -85,7 +86,7 @@ describe.skipIf(!hasEngine)('images built of the code of a release', () => {
 
   it('of a build that fails half-way are named, and nothing is tagged or switched', async () => {
     stand = makeImageStand();
-    third({ Dockerfile: `FROM ${runnable}\nRUN echo it breaks here && exit 3\n` });
+    third({ Dockerfile: `FROM ${baseImage}\nRUN echo it breaks here && exit 3\n` });
     await expect(staged('3.0.0')).rejects.toMatchObject({
       type: 'CommandFailed',
       message: expect.stringMatching(/docker build .*backend.*returned a non-zero code: 3/s) as string,
@@ -115,7 +116,7 @@ describe.skipIf(!hasEngine)('images built of the code of a release', () => {
   });
 });
 
-describe.skipIf(!hasEngine)('the images of the release before', () => {
+describeWithDocker('the images of the release before', () => {
   it('are pinned until its run is over, and missing ones are NO-GO', async () => {
     stand = makeImageStand();
     const tag = `${stand.name}/backend:1.0.0`;
@@ -153,7 +154,7 @@ describe.skipIf(!hasEngine)('the images of the release before', () => {
   });
 });
 
-describe.skipIf(!hasEngine)('images without Git', () => {
+describeWithDocker('images without Git', () => {
   const only = () =>
     makeImageStand({ git: undefined, images: { app: { name: 'to-be-set' } } }, { migrations: { sequelize: {} } });
   function makeOnly(): void {
@@ -185,11 +186,11 @@ describe.skipIf(!hasEngine)('images without Git', () => {
 
   it('are what runs: the version is read from the running container', async () => {
     makeOnly();
-    docker('tag', runnable, `${stand.name}/app:1.0`);
+    docker('tag', baseImage, `${stand.name}/app:1.0`);
     expect(await adapter().running(stand.step())).toBeNull();
     stand.serve(`${stand.name}/app:1.0`, 'app');
     const running = await adapter().running(stand.step());
-    expect(running).toMatchObject({ version: '1.0', images: { app: { id: idOf(runnable) } } });
+    expect(running).toMatchObject({ version: '1.0', images: { app: { id: idOf(baseImage) } } });
     expect((await adapter().resolve(stand.step({}, { kind: 'adopt' }), '1.0')).sha).toBe(running?.sha);
   });
 
