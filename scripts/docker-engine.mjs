@@ -33,7 +33,8 @@ async function startEngine() {
   const log = join(mkdtempSync(join(tmpdir(), 'slipway-docker-')), 'dockerd.log');
   const out = openSync(log, 'a');
   // What an engine that was killed left behind names processes that may be somebody else's by now.
-  for (const file of ['docker.pid', 'docker/containerd/containerd.pid']) rmSync(join('/var/run', file), { force: true });
+  for (const file of ['docker.pid', 'docker/containerd/containerd.pid'])
+    rmSync(join('/var/run', file), { force: true });
   const engine = spawn('dockerd', [], { detached: true, stdio: ['ignore', out, out] });
   engine.unref();
   for (let second = 0; second < 60; second++) {

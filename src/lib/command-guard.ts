@@ -17,6 +17,11 @@ for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
 const guarded = new Set<number>();
 let guard: ChildProcess | undefined;
 
+/** Has the guard there before a command begins: starting one takes longer than a command needs to start others. */
+export function readyGuard(): void {
+  guard ??= startGuard();
+}
+
 /**
  * Has the whole process group killed should this process end in any way, even by SIGKILL; call the returned function once
  * the group is gone. A parent-death signal reaches only the child itself, never the processes that it started.
@@ -24,7 +29,7 @@ let guard: ChildProcess | undefined;
 export function guardGroup(group: number): () => void {
   guarded.add(group);
   if (guard) tell(guard, '+', group);
-  else guard = startGuard();
+  else readyGuard();
   return () => {
     guarded.delete(group);
     if (guard) tell(guard, '-', group);

@@ -8,7 +8,7 @@ import { fail } from '../errors.js';
 import type { Argv } from '../model.js';
 import { lineReader, OutputStart, OutputTail } from './command-output.js';
 import type { LogFile } from './command-output.js';
-import { guardGroup } from './command-guard.js';
+import { guardGroup, readyGuard } from './command-guard.js';
 import { detachedScript } from './detached-command.js';
 import { isClaimed } from './detached-record.js';
 import { awaitDetached, workerLeft } from './detached-wait.js';
@@ -82,6 +82,7 @@ export async function runAttached(spec: CommandSpec, { signal, onLine }: Attache
   if (signal?.aborted) return { ...notStarted(spec), stdout: '' };
   const startedAt = performance.now();
   const files = openFiles(spec);
+  readyGuard();
   const child = execa(...dyingWithParent(packing(spec)), {
     cwd: spec.cwd,
     env: spec.env,
