@@ -39,6 +39,8 @@ export interface StepContext {
   readonly folder: string;
   /** Folder of all the environment's records. */
   readonly home: string;
+  /** Folder that all environments of this host share. */
+  readonly shared: string;
   readonly env: EnvFile;
   readonly tools: Tools;
   /** Aborted only when a person's cancel has to reach the step. */

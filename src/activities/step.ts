@@ -244,6 +244,7 @@ function makeContext(host: Host, own: Own): StepContext {
     definition,
     folder,
     home: home(host, run.environment),
+    shared: host.root,
     env,
     tools: host.tools,
     cancelled: beats.cancelled,

@@ -63,6 +63,7 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     definition,
     folder,
     home,
+    shared: home,
     env,
     tools: findTools(),
     cancelled: new AbortController().signal,

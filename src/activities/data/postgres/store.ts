@@ -11,7 +11,7 @@ import { query, withSession } from './connect.js';
 import { asAdmin } from './admin.js';
 import { countersNow, writtenSince } from './counters.js';
 import { discardKept, keptBeside } from './kept.js';
-import { linkOf } from './link.js';
+import { linkOf, type Link } from './link.js';
 import { isOfHost } from './reach.js';
 import { checkDatabase } from './preflight.js';
 import { makeScratch, proveBackup, restoreBeside } from './prove.js';
@@ -20,6 +20,7 @@ import { restoreArguments } from './restored.js';
 import { liveIdentity, unusedCopy } from './standby.js';
 import { reopen } from './sessions.js';
 import { swapIn } from './swap.js';
+import { inTurn } from './turns.js';
 import type { StepContext } from '../../context.js';
 
 type Postgres = Extract<Database, { postgres: unknown }>['postgres'];
@@ -27,6 +28,10 @@ type Postgres = Extract<Database, { postgres: unknown }>['postgres'];
 /** One PostgreSQL database, reached by three logins: the application's, a backup role's with BYPASSRLS, an admin's with CREATEDB. */
 export function postgresStore(name: string, connections: Postgres): Store {
   const link = (context: StepContext) => linkOf(context, name, connections);
+  const turn = async <T>(context: StepContext, act: (to: Link) => Promise<T>): Promise<T> => {
+    const to = await link(context);
+    return inTurn(context, to, () => act(to));
+  };
   return {
     name,
     kind: 'postgres',
@@ -38,9 +43,9 @@ export function postgresStore(name: string, connections: Postgres): Store {
       );
       return Number(row?.size);
     },
-    backup: async (context, folder) => takeBackup(context, await link(context), folder),
-    prove: async (context, folder, backup) => proveBackup(context, await link(context), folder, backup),
-    scratch: async (context, folder, backup) => makeScratch(context, await link(context), folder, backup),
+    backup: (context, folder) => turn(context, (to) => takeBackup(context, to, folder)),
+    prove: (context, folder, backup) => turn(context, (to) => proveBackup(context, to, folder, backup)),
+    scratch: (context, folder, backup) => turn(context, (to) => makeScratch(context, to, folder, backup)),
     standby: async (context) => keepState(context, await link(context)),
     downtime: async (context) => downtimeOf(name, await wayOf(context, await link(context))),
     live: async (context) => liveIdentity(await link(context)),
