@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeFolder, replaceFile } from './files.js';
+import { makeFolder } from './files.js';
 import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
 interface Mark extends ProcessIdentity {
@@ -13,7 +13,9 @@ export async function whileChanging<T>(home: string, what: string, work: () => P
   const path = join(folderOf(home), `${process.pid}-${(marks += 1)}.json`);
   await makeFolder(folderOf(home));
   const mark: Mark = { ...ownIdentity(), what };
-  await replaceFile(path, JSON.stringify(mark));
+  // Not flushed: after a power cut its process is dead, and the mark counts no more.
+  writeFileSync(`${path}.new`, JSON.stringify(mark), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
   try {
     return await work();
   } finally {
