@@ -4,6 +4,7 @@ import { applies } from '../definition/plan.js';
 import type { CheckReport, CheckResult, Definition, Release } from '../model.js';
 import { unasked } from './context.js';
 import type { CheckContext } from './checks/contract.js';
+import { runsLast } from './checks/lookup.js';
 import { runChecks } from './checks/run-checks.js';
 import { stores } from './data/lookup.js';
 import { makeRunPlan } from './make-run-plan.js';
@@ -38,7 +39,7 @@ export async function watch(context: Step): Promise<CheckReport> {
   const until = Date.now() + context.definition.watchMs;
   const watched = Object.fromEntries(
     Object.entries(context.definition.verify).filter(
-      ([, one]) => !one.changes && !one.ask && applies(one.when, context.run.change),
+      ([, one]) => !one.changes && !one.ask && !runsLast(one) && applies(one.when, context.run.change),
     ),
   );
   for (let round = 1; ; round++) {
@@ -132,6 +133,7 @@ export function checkContext(context: Step, definition: Definition, release: Rel
   return {
     env: context.env,
     definition,
+    home: context.home,
     signal: context.cancelled,
     read: (request) => context.read(request),
     baseUrl: open === 'at_start' || opened ? definition.url : open.closed_url,

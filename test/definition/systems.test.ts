@@ -77,18 +77,12 @@ describe('unbuilt', () => {
 
   it('names each part that cannot be run, with its place', async () => {
     const lines = await of(
-      edited(
-        edited(shop, 'sequelize: {}', 'alembic: {}'),
-        '{ http: /health, expect: 200 }',
-        '{ http: /health, hold: 5s }\n  certificate: { tls: "{url}" }',
-      ) + 'files: { keep: [storage] }\nnotify: { webhook: $HOOK }\n',
+      edited(shop, 'sequelize: {}', 'alembic: {}') + 'files: { keep: [storage] }\nnotify: { webhook: $HOOK }\n',
     );
     expect(lines).toEqual([
       'migrations alembic (systems/shop.yaml:19)',
-      'option hold of http checks (systems/shop.yaml:21)',
-      'check kind tls (systems/shop.yaml:22)',
-      'files keep (systems/shop.yaml:25)',
-      'notify (systems/shop.yaml:26)',
+      'files keep (systems/shop.yaml:24)',
+      'notify (systems/shop.yaml:25)',
     ]);
   });
 

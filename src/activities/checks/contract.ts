@@ -28,6 +28,8 @@ export interface CheckContext {
   signal: AbortSignal;
   /** Runs a command that changes nothing live; the env file's variables are in its environment. */
   read(request: CommandRequest): Promise<CommandResult>;
+  /** Folder of all the environment's records, its backups among them. */
+  home?: string;
   /** What the release says of its migrations. Without it a check with `when.change` runs. */
   change?: Change;
   /** Set in a rehearsal: `sql` asks the copy; what changes data is left out. */

@@ -1,42 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseDuration } from '../../definition/durations.js';
+import { fail } from '../../errors.js';
 import type { Check } from '../../model.js';
 import { describeExpected, judgeAnswer, readExpected } from './answer.js';
 import type { Expected } from './answer.js';
+import { askAssets } from './assets.js';
 import type { CheckContext, Verdict } from './contract.js';
 import { poll } from './polling.js';
 import type { Try } from './polling.js';
+import { readReach } from './reach.js';
 import { buildRequest, onlyReads } from './request.js';
 import type { HttpRequest } from './request.js';
 import { send } from './send.js';
 import type { Answer } from './send.js';
-import { oneLine } from './shown.js';
+import { oneLine, showMs } from './shown.js';
 import type { Scope } from './values.js';
 
-/** @default 10 s */
+/** @default 10 s, and as long as `hold` takes */
 export const HTTP_WITHIN_MS = 10_000;
 
-/** Asks until the answer is as expected or the deadline is over; what may change something is asked once. */
-export async function runHttpCheck(check: Check, context: CheckContext): Promise<Verdict> {
-  const scope: Scope = { env: context.env, facts: context.facts };
-  const request = buildRequest(check, context.baseUrl, scope);
-  const expected = readExpected(check.expect);
-  const wanted = oneLine(`${request.label}: ${describeExpected(expected, scope)}`, scope);
-  const attempt = (timeoutMs: number) => tryOnce(request, expected, scope, timeoutMs, context.signal);
-  const withinMs = check.withinMs ?? HTTP_WITHIN_MS;
-  const repeats = onlyReads(check.http) && !check.changes;
-  const { ok, seen } = repeats ? await poll(withinMs, context.signal, attempt) : once(await attempt(withinMs));
-  return { ok, expected: wanted, seen: oneLine(seen, scope) };
+/** What is looked for: in the answer, and in what its page needs. */
+interface Look {
+  request: HttpRequest;
+  /** Each has to hold. */
+  expected: Expected[];
+  assets: boolean;
+  scope: Scope;
+  signal: AbortSignal;
 }
 
-async function tryOnce(
-  request: HttpRequest,
-  expected: Expected,
-  scope: Scope,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<Try> {
+/** Asks until the answer is as expected or the deadline is over; what may change something is asked once, or as often as `repeat` says. */
+export async function runHttpCheck(check: Check, context: CheckContext): Promise<Verdict> {
+  const scope: Scope = { env: context.env, facts: context.facts };
+  const request = buildRequest(check, context.baseUrl, scope, await readReach(check, context));
+  const expected = [check.until, check.expect].filter((one) => one !== undefined).map(readExpected);
+  if (expected.length === 0) expected.push(readExpected(undefined));
+  const look: Look = { request, expected, assets: check.assets === true, scope, signal: context.signal };
+  const withinMs = check.withinMs ?? HTTP_WITHIN_MS + holdMs(check);
+  const wanted = `${request.label}: ${expected.map((one) => describeExpected(one, scope)).join(', ')}${describeManner(check)}`;
+  const { ok, seen } = await ask(check, look, withinMs);
+  return { ok, expected: oneLine(wanted, scope), seen: oneLine(seen, scope) };
+}
+
+/** How long the answer has to stay as expected; part of the check's deadline. */
+export function holdMs(check: Check): number {
+  const { hold } = check as { hold?: string };
+  return hold === undefined ? 0 : (parseDuration(hold) ?? 0);
+}
+
+async function ask(check: Check, look: Look, withinMs: number): Promise<Pick<Try, 'ok' | 'seen'>> {
+  const reads = onlyReads(check.http) && !check.changes;
+  if (check.repeat !== undefined) return repeat(look, Number(check.repeat), withinMs);
+  if (!reads && (check.until !== undefined || check.hold !== undefined))
+    throw fail('Usage', `until and hold ask again and again, which ${String(check.http)} must not be: ask with GET`);
+  if (!reads) return once(await tryOnce(look, withinMs));
+  const hold = holdMs(check);
+  if (hold >= withinMs)
+    throw fail('Usage', `the answer cannot hold for ${showMs(hold)} within ${showMs(withinMs)}: give it longer`);
+  const found = await poll(withinMs - hold, look.signal, (timeoutMs) => tryOnce(look, timeoutMs));
+  return found.ok && hold > 0 ? holds(look, hold, found) : found;
+}
+
+async function tryOnce(look: Look, timeoutMs: number): Promise<Try> {
+  const { request, expected, scope, signal } = look;
+  const start = performance.now();
   const answer = await send(request, timeoutMs, signal);
   if ('problem' in answer) return { ok: false, seen: answer.problem, answered: answer.final, final: answer.final };
-  return { ...judgeAnswer(answer, expected, scope), answered: true, ...retryAfter(answer) };
+  const judged = expected.map((one) => judgeAnswer(answer, one, scope));
+  const found = judged.find(({ ok }) => !ok) ?? judged[0]!;
+  if (!found.ok || !look.assets) return { ...found, answered: true, ...retryAfter(answer) };
+  const assets = await askAssets(request, answer.text, timeoutMs - (performance.now() - start), signal);
+  return { ok: assets.ok, seen: `${found.seen}; ${assets.seen}`, answered: true };
+}
+
+/** One answer that is not as expected ends it: what comes and goes is no success. */
+async function holds(look: Look, hold: number, first: Try): Promise<Try> {
+  const start = performance.now();
+  const pause = Math.min(1000, Math.max(50, hold / 10));
+  for (let asked = 1; ; asked += 1) {
+    const held = performance.now() - start;
+    if (held >= hold) return { ...first, seen: `${first.seen}; held ${showMs(held)}, asked ${asked} times` };
+    await sleep(Math.min(pause, hold - held), undefined, { signal: look.signal }).catch(() => undefined);
+    const found = await tryOnce(look, HTTP_WITHIN_MS);
+    if (!found.ok)
+      return { ...found, seen: `it did not hold: after ${showMs(performance.now() - start)} ${found.seen}` };
+  }
+}
+
+/**
+ * One after the other, as often as it says at most, until the answer is as expected: what a limit of requests does. Then as long as the
+ * server asks to be left alone, so that nobody else meets the limit.
+ */
+async function repeat(look: Look, times: number, withinMs: number): Promise<Pick<Try, 'ok' | 'seen'>> {
+  const start = performance.now();
+  const left = () => withinMs - (performance.now() - start);
+  for (let asked = 1; ; asked += 1) {
+    const found = await tryOnce(look, Math.max(1, left()));
+    const took = () => `asked ${asked} times in ${showMs(performance.now() - start)}`;
+    if (found.ok) {
+      const wait = Math.min(found.retryAfterMs ?? 0, left());
+      if (wait > 0) await sleep(wait, undefined, { signal: look.signal }).catch(() => undefined);
+      return { ok: true, seen: `${found.seen}; ${took()}${wait > 0 ? ', the wait that it asks for included' : ''}` };
+    }
+    if (look.signal.aborted || found.final || asked >= times || left() <= 0)
+      return { ok: false, seen: `${found.seen}; ${took()}${asked < times ? ` of ${times}` : ''}` };
+  }
 }
 
 /** Only where the server refuses for a while: other answers may carry the header, too. */
@@ -49,4 +117,11 @@ export function retryAfter({ status, headers }: Answer): Pick<Try, 'retryAfterMs
 
 function once({ ok, seen }: Try): Pick<Try, 'ok' | 'seen'> {
   return { ok, seen: ok ? seen : `${seen}; asked once, since asking again could change something twice` };
+}
+
+function describeManner(check: Check): string {
+  const { hold, repeat: times, assets } = check as { hold?: string; repeat?: number; assets?: boolean };
+  const held = hold === undefined ? '' : ` for ${hold}`;
+  const repeated = times === undefined ? '' : ` once it was asked at most ${times} times`;
+  return `${held}${repeated}${assets ? ', and so its scripts and styles' : ''}`;
 }

@@ -1,4 +1,5 @@
 import { fail } from '../../errors.js';
+import type { Reach } from './reach.js';
 import { fillText, fillValue, named } from './values.js';
 import type { Scope } from './values.js';
 
@@ -18,10 +19,13 @@ export interface HttpRequest {
   url: URL;
   headers: Record<string, string>;
   body?: string;
+  reach?: Reach;
+  /** Only status and headers are of interest: the body is not read. */
+  headOnly?: boolean;
 }
 
 /** Reads `POST /path` or a whole URL. Throws Usage for what is neither. */
-export function buildRequest(options: RequestOptions, baseUrl: string, scope: Scope): HttpRequest {
+export function buildRequest(options: RequestOptions, baseUrl: string, scope: Scope, reach?: Reach): HttpRequest {
   const { method, target } = splitTarget(options.http ?? '');
   const headers = headersOf(options, scope);
   const body = options.body === undefined ? undefined : bodyOf(options.body, headers, scope);
@@ -31,6 +35,7 @@ export function buildRequest(options: RequestOptions, baseUrl: string, scope: Sc
     url: urlOf(target, baseUrl, scope),
     headers,
     ...(body === undefined ? {} : { body }),
+    ...(reach === undefined ? {} : { reach }),
   };
 }
 

@@ -3,7 +3,7 @@ import { rootMessage } from '../../errors.js';
 import type { Check, CheckResult } from '../../model.js';
 import { questionOf } from './ask.js';
 import type { CheckContext } from './contract.js';
-import { lookUpKind } from './lookup.js';
+import { lookUpKind, runsLast } from './lookup.js';
 import type { CheckKind } from './lookup.js';
 import { onlyReads } from './request.js';
 import { oneLine, showMs } from './shown.js';
@@ -16,7 +16,7 @@ const GRACE_MS = 10_000;
 
 /**
  * Runs all checks and reports all, in declared order: at once what only reads, then one after the other what may change something or
- * signs in. Never throws: what goes wrong is a failing result. An `ask` comes back as 'skip' with its question.
+ * signs in, at the end what uses up a limit. Never throws: what goes wrong is a failing result. An `ask` comes back as 'skip' with its question.
  * @param onResult called as each one ends
  */
 export async function runChecks(
@@ -38,7 +38,9 @@ export async function runChecks(
     ...free.map(([name, check]) => run(name, check)),
     ...limited.map((some, i) => inLanes(some, Object.values(LIMITS)[i] ?? 1, ([name, check]) => run(name, check))),
   ]);
-  for (const [name, check] of all.filter(([, one]) => !isParallel(one))) await run(name, check);
+  const alone = all.filter(([, check]) => !isParallel(check));
+  for (const [name, check] of alone.filter(([, one]) => !runsLast(one))) await run(name, check);
+  for (const [name, check] of alone.filter(([, one]) => runsLast(one))) await run(name, check);
   return all.map(([name]) => results.get(name) as CheckResult);
 }
 
@@ -61,7 +63,7 @@ async function runOne(name: string, check: Check, context: CheckContext): Promis
         ask,
       };
     }
-    const { ok, expected, seen } = await withDeadline(kind, kind.run(check, context), check);
+    const { ok, expected, seen } = await withDeadline(kind, kind.run(check, context));
     return { ...base, outcome: ok ? 'pass' : 'fail', expected, seen, tookMs: took() };
   } catch (error) {
     const seen = oneLine(rootMessage(error), context);
@@ -69,8 +71,8 @@ async function runOne(name: string, check: Check, context: CheckContext): Promis
   }
 }
 
-async function withDeadline<T>(kind: CheckKind, running: Promise<T>, check: Check): Promise<T> {
-  const withinMs = (check.withinMs ?? kind.withinMs) + GRACE_MS;
+async function withDeadline<T>(kind: CheckKind, running: Promise<T>): Promise<T> {
+  const withinMs = kind.withinMs + GRACE_MS;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -83,7 +85,7 @@ async function withDeadline<T>(kind: CheckKind, running: Promise<T>, check: Chec
 
 /** What only looks may run beside others. A definition's mistake is found when the check runs. */
 function isParallel(check: Check): boolean {
-  if (check.changes || check.flow) return false;
+  if (check.changes || check.flow || runsLast(check)) return false;
   try {
     return check.http === undefined || onlyReads(check.http);
   } catch {

@@ -1,6 +1,7 @@
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { Agent, request as ask } from 'undici';
 import { describeNetworkError } from './network-error.js';
+import { connectorFor } from './reach.js';
 import type { HttpRequest } from './request.js';
 import { showMs } from './shown.js';
 
@@ -34,7 +35,7 @@ export async function send(
     pipelining: 0,
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { timeout: 0, rejectUnauthorized: true, minVersion: 'TLSv1.2' },
+    connect: connectorFor(request.reach),
   });
   const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
   const signal = AbortSignal.any([timeout, cancelled]);
@@ -50,22 +51,25 @@ export async function send(
       signal,
     });
     began = response.statusCode;
+    const flat = Object.entries(response.headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(', ') : (value ?? ''),
+    ]);
+    const answer = {
+      status: began,
+      headers: Object.fromEntries(flat) as Record<string, string>,
+      cookies: [response.headers['set-cookie'] ?? []].flat(),
+    };
+    if (request.headOnly) {
+      response.body.on('error', () => undefined).destroy();
+      return { ...answer, text: '', tookMs: performance.now() - start };
+    }
     if (Number(response.headers['content-length']) > LARGEST && method !== 'HEAD') return tooLarge(began);
     const bytes = await readAtMost(response.body);
     if (!bytes) return tooLarge(began);
     const plain = unpack(bytes, String(response.headers['content-encoding'] ?? ''));
     if (!plain) return tooLarge(began);
-    const flat = Object.entries(response.headers).map(([name, value]) => [
-      name,
-      Array.isArray(value) ? value.join(', ') : (value ?? ''),
-    ]);
-    return {
-      status: began,
-      headers: Object.fromEntries(flat) as Record<string, string>,
-      cookies: [response.headers['set-cookie'] ?? []].flat(),
-      text: plain.toString('utf8'),
-      tookMs: performance.now() - start,
-    };
+    return { ...answer, text: plain.toString('utf8'), tookMs: performance.now() - start };
   } catch (error) {
     if (cancelled.aborted) return { problem: 'the run was cancelled', final: true };
     if (!timeout.aborted) return { problem: describeNetworkError(error, request.url), final: false };

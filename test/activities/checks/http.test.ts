@@ -250,7 +250,7 @@ describe('an http check', () => {
     expect((await run(`http://127.0.0.1:${port}`, {})).seen).toMatch(
       new RegExp(`^nothing listens at 127.0.0.1:${port} \\(connection refused\\); tried \\d+ times`),
     );
-    expect((await run(`http://localhost:${port}`, {})).seen).toMatch(/^nothing listens at localhost/);
+    expect((await run(`http://localhost:${port}`, { withinMs: 2000 })).seen).toMatch(/^nothing listens at localhost/);
     expect((await run('http://no-such-host.invalid', { withinMs: 3000 })).seen).toMatch(
       /^the name no-such-host\.invalid (does not exist|cannot be looked up)/,
     );

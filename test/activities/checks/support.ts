@@ -1,6 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener } from 'node:http';
+import { createServer as createTlsServer, type ServerOptions as TlsServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -95,4 +97,60 @@ export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-checks-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** A folder with an authority and what it vouches for, made by openssl. */
+export interface Certificates {
+  folder: string;
+  /** PEM file of the authority. */
+  ca: string;
+  /** Key and certificate for these names, vouched for unless `self`; `days` may be negative. */
+  issue(name: string, options?: { days?: number; self?: boolean }): { key: string; cert: string };
+}
+
+export function makeCertificates(): Certificates {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-certificates-'));
+  const openssl = (...argv: string[]) => execFileSync('openssl', argv, { cwd: folder, stdio: 'pipe' });
+  const key = (name: string) => openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', `${name}.key`);
+  key('ca');
+  openssl('req', '-x509', '-key', 'ca.key', '-days', '30', '-subj', '/CN=Slipway test authority', '-out', 'ca.crt');
+  writeFileSync(join(folder, 'index.txt'), '');
+  let made = 0;
+  const read = (file: string) => readFileSync(join(folder, file), 'utf8');
+  const time = (days: number) =>
+    `${new Date(Date.now() + days * 86_400_000).toISOString().replace(/[-:T]|\.\d+/g, '')}`;
+  return {
+    folder,
+    ca: join(folder, 'ca.crt'),
+    issue: (name, { days = 20, self = false } = {}) => {
+      const file = `c${(made += 1)}`;
+      const request = ['req', '-new', '-key', `${file}.key`, '-subj', `/CN=${name}`];
+      key(file);
+      writeFileSync(
+        join(folder, `${file}.cnf`),
+        `[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nnew_certs_dir=.\nserial=${file}.serial\ndefault_md=sha256\npolicy=p\nunique_subject=no\n` +
+          `[p]\ncommonName=supplied\n[e]\nsubjectAltName=DNS:${name}\n`,
+      );
+      writeFileSync(join(folder, `${file}.serial`), `0${made}\n`.slice(-3));
+      openssl(...request, '-out', `${file}.csr`);
+      const signer = self ? ['-selfsign', '-keyfile', `${file}.key`] : ['-keyfile', 'ca.key', '-cert', 'ca.crt'];
+      const dates = ['-startdate', time(Math.min(-1, days - 1)), '-enddate', time(days)];
+      openssl('ca', '-batch', '-notext', '-config', `${file}.cnf`, '-extensions', 'e', ...signer, ...dates, '-in', `${file}.csr`, '-out', `${file}.crt`); // prettier-ignore
+      return { key: read(`${file}.key`), cert: read(`${file}.crt`) };
+    },
+  };
+}
+
+/** A real server that speaks TLS; its port. */
+export async function serveTls(
+  options: TlsServerOptions,
+  listener: RequestListener = (_, response) => void response.end('{}'),
+): Promise<number> {
+  const server = createTlsServer(options, listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
 }

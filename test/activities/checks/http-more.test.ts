@@ -1,0 +1,122 @@
+import type { RequestListener, ServerResponse } from 'node:http';
+import { describe, expect, it } from 'vitest';
+import { runHttpCheck } from '../../../src/activities/checks/http.js';
+import { runChecks } from '../../../src/activities/checks/run-checks.js';
+import type { Check } from '../../../src/model.js';
+import { contextWith, serve } from './support.js';
+
+const run = (baseUrl: string, check: Check) => runHttpCheck({ http: '/x', ...check }, contextWith({ baseUrl }));
+const json = (response: ServerResponse, value: unknown, status = 200, headers = {}) =>
+  void response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(value));
+
+describe('until', () => {
+  it('asks until stale has become fresh, and says what it was when it did not', async () => {
+    let asked = 0;
+    const url = await serve((_, response) =>
+      json(response, { freshness: { status: (asked += 1) < 3 ? 'stale' : 'fresh' } }),
+    );
+    const until = { status: 200, json: { 'freshness.status': 'fresh' } };
+    expect((await run(url, { until, withinMs: 4000 })).seen).toMatch(/freshness\.status "fresh"; passed at try 3/);
+    asked = -1000;
+    expect((await run(url, { until, withinMs: 500 })).seen).toMatch(/freshness\.status is "stale"; tried \d+ times/);
+  });
+
+  it('is refused where asking again changes something', async () => {
+    await expect(run('http://127.0.0.1:9', { http: 'POST /x', until: 200 })).rejects.toThrow(/ask with GET/);
+  });
+});
+
+describe('hold', () => {
+  it('passes when the answer stays as it is, and fails at the first that does not', async () => {
+    const start = performance.now();
+    const steady = await run(await serve((_, response) => json(response, {})), { hold: '1s' });
+    expect(steady.seen).toMatch(/held 1(\.\d)? s, asked \d+ times$/);
+    expect(performance.now() - start).toBeGreaterThan(990);
+    const flaky = await serve((_, response) => json(response, {}, performance.now() - start > 1300 ? 500 : 200));
+    const verdict = await run(flaky, { hold: '1s' });
+    expect(verdict).toMatchObject({ ok: false });
+    expect(verdict.seen).toMatch(/^it did not hold: after \d+ ms 500 in/);
+  });
+
+  it('cannot be longer than the deadline', async () => {
+    await expect(run('http://127.0.0.1:9', { hold: '5s', withinMs: 3000 })).rejects.toThrow(
+      /cannot hold for 5 s within 3 s/,
+    );
+  });
+});
+
+describe('repeat', () => {
+  it('asks until the limit answers, waits it out, and runs when all others have ended', async () => {
+    const asked: string[] = [];
+    let limited = 0;
+    const url = await serve((request, response) => {
+      asked.push(request.url ?? '');
+      if (performance.now() < limited) return json(response, {}, 429);
+      if (limited > 0 || asked.filter((path) => path === '/limited').length < 5) return json(response, {});
+      limited = performance.now() + 900;
+      return json(response, {}, 429, { 'retry-after': '1' });
+    });
+    const checks: Record<string, Check> = {
+      limit: { http: '/limited', repeat: 70, expect: 429 },
+      reads: { http: '/a', expect: 200 },
+      writes: { http: 'POST /b', expect: 200 },
+      flow: { flow: [{ http: '/c', expect: 200 }] },
+    };
+    const results = await runChecks(checks, contextWith({ baseUrl: url }));
+    expect(results.map(({ name, outcome }) => [name, outcome])).toEqual(
+      Object.keys(checks).map((name) => [name, 'pass']),
+    );
+    expect(results[0]?.seen).toMatch(/^429 in .*asked 5 times in .*the wait that it asks for included$/);
+    expect(asked.slice(-5)).toEqual(Array.from({ length: 5 }, () => '/limited'));
+    // Nobody who comes afterwards meets the limit.
+    expect(await run(url, { http: '/a', expect: 200, withinMs: 100 })).toMatchObject({ ok: true });
+  });
+
+  it('asks no more often than it says', async () => {
+    let asked = 0;
+    const url = await serve((_, response) => ((asked += 1), json(response, {})));
+    const verdict = await run(url, { repeat: 7, expect: 429 });
+    expect([verdict.ok, asked]).toEqual([false, 7]);
+    expect(verdict.seen).toMatch(/^200 in .*asked 7 times in/);
+  });
+});
+
+describe('assets', () => {
+  const page = `<!doctype html><link rel="stylesheet" href="/app.css"><link rel="icon" href="/missing.ico">
+    <script type="module" src='/assets/main.js?v=1&amp;w=2'></script><script src="https://cdn.example.com/x.js"></script>`;
+  const site =
+    (assets: Record<string, [number, string]>): RequestListener =>
+    (request, response) => {
+      const path = request.url ?? '';
+      const [status, type] = path === '/x' ? [200, 'text/html'] : (assets[path] ?? [404, 'text/plain']);
+      response.writeHead(status, { 'content-type': type }).end(path === '/x' ? page : Buffer.alloc(3 << 20));
+    };
+  const whole: Record<string, [number, string]> = {
+    '/app.css': [200, 'text/css'],
+    '/assets/main.js?v=1&w=2': [200, 'text/javascript'],
+  };
+
+  it('asks for the scripts and styles of the page, however large, and for no others', async () => {
+    const verdict = await run(await serve(site(whole)), { assets: true });
+    expect(verdict).toMatchObject({ ok: true });
+    expect(verdict.seen).toContain('2 scripts and styles answer');
+  });
+
+  it.each<[string, Record<string, [number, string]>, RegExp]>([
+    ['is missing', { '/app.css': [200, 'text/css'] }, /\/assets\/main\.js answers 404/],
+    [
+      'is a page that stands in for it',
+      { ...whole, '/app.css': [200, 'text/html'] },
+      /\/app\.css answers with an HTML page/,
+    ],
+  ])('says which one %s', async (_, assets, seen) => {
+    const verdict = await run(await serve(site(assets)), { assets: true, withinMs: 400 });
+    expect(verdict).toMatchObject({ ok: false });
+    expect(verdict.seen).toMatch(seen);
+  });
+
+  it('is not content with a page that names none', async () => {
+    const verdict = await run(await serve((_, response) => json(response, {})), { assets: true, withinMs: 200 });
+    expect(verdict.seen).toContain('the page names no script or style of its own');
+  });
+});
