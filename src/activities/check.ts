@@ -59,7 +59,7 @@ async function uncalled(context: Step): Promise<CheckResult[]> {
   const results = await Promise.all([
     source(definition).preflight(context, run.version),
     runtime(definition).preflight(context),
-    tool && run.previous ? tool.preflight(context, definition.directory) : [],
+    tool ? tool.preflight(context, run.previous ? definition.directory : undefined) : [],
     ...stores(definition).map((store) => store.preflight(context)),
     room(context),
     run.kind === 'adopt' ? [] : samePlan(context),

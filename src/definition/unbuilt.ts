@@ -7,7 +7,7 @@ type Part = [name: string, position: string];
 const built = {
   runtime: ['processes', 'compose', 'container'],
   source: ['git', 'images'],
-  migrations: ['sequelize'],
+  migrations: ['sequelize', 'alembic'],
   databases: ['postgres'],
 };
 /** Kinds whose tools run inside a service, too. */

@@ -5,14 +5,15 @@ import type { StepContext } from '../context.js';
 export interface MigrationTool {
   /** Name (in `databases`) of the database it migrates. */
   database(definition: Definition): string;
-  /** Folder with the migration files, relative to a checkout. */
-  folder(definition: Definition): string;
   /** Revisions that the release's code knows, oldest first, read without building anything. */
   known(context: StepContext, release: Release): Promise<string[]>;
   /** Applied revisions, oldest first, read from the database itself; `url` defaults to the live one. [] for an empty database. */
   applied(context: StepContext, url?: string): Promise<string[]>;
-  /** Runs the tool's status command where `upgrade` will run, so that a missing tool is found before the downtime. */
-  preflight(context: StepContext, directory: string): Promise<CheckResult[]>;
+  /**
+   * Runs the tool's status command where `upgrade` will run, so that a missing tool is found before the downtime, and looks at the
+   * release's migrations. Without `directory`, as before a first deploy, only at these.
+   */
+  preflight(context: StepContext, directory?: string): Promise<CheckResult[]>;
   /**
    * Applies all pending ones from the code in `directory`. Live: through `context.change`. With `url` (a rehearsal on a copy): through
    * `context.read`. Throws MigrationFailed when the applied set afterwards is not the known one.

@@ -1,20 +1,19 @@
 import { fail } from '../../errors.js';
 import type { Definition } from '../../model.js';
+import { alembic } from './alembic.js';
 import type { MigrationTool } from './contract.js';
 import { sequelize } from './sequelize.js';
 
-/** What changes the schema; undefined where the definition declares nothing. Throws NotBuilt for what this build does not have. */
-export function migrationTool(definition: Definition): MigrationTool | undefined {
-  const [kind] = Object.entries(definition.migrations ?? {}).find(([, options]) => options !== undefined) ?? [];
-  if (!kind) return undefined;
-  const unbuilt = unbuiltPart(definition, kind);
-  if (!unbuilt) return sequelize;
-  const where = definition.positions[`migrations.${unbuilt}`] ?? definition.positions[`migrations.${kind}`];
-  throw fail('NotBuilt', `${where ?? definition.environment}: migrations.${unbuilt} is not built into this Slipway`);
-}
+const tools: Record<string, MigrationTool> = { sequelize, alembic };
 
-function unbuiltPart({ migrations }: Definition, kind: string): string | undefined {
-  if (kind !== 'sequelize') return kind;
-  if (migrations?.sequelize?.in) return 'sequelize.in';
-  return migrations?.sequelize?.at ? 'sequelize.at' : undefined;
+/** What changes the schema; undefined where the definition declares nothing. Throws NotBuilt for what this build does not have. */
+export function migrationTool({ environment, migrations = {}, positions }: Definition): MigrationTool | undefined {
+  const [found] = Object.entries(migrations).filter(([, options]) => options !== undefined);
+  if (!found) return undefined;
+  const [kind, options] = found as [string, { in?: string; at?: string }];
+  const tool = tools[kind];
+  const part = !tool ? kind : options.in ? `${kind}.in` : options.at ? `${kind}.at` : undefined;
+  if (tool && !part) return tool;
+  const where = positions[`migrations.${part}`] ?? positions[`migrations.${kind}`] ?? environment;
+  throw fail('NotBuilt', `${where}: migrations.${part} is not built into this Slipway`);
 }

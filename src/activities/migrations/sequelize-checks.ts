@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { rootMessage } from '../../errors.js';
 import type { CheckResult } from '../../model.js';
 import { unasked, type StepContext } from '../context.js';
-import { appliedMigrations } from './applied.js';
-import { migrationsFolder, toolFolder, toolPath, toolRequest, urlReference } from './sequelize-settings.js';
+import { sequelizeRows } from './applied.js';
+import { migrationsFolder, toolFolder, toolPath, toolRequest } from './sequelize-settings.js';
+import { urlReference } from './tool-settings.js';
 
 /** @see MigrationTool.preflight */
-export async function checkSequelize(context: StepContext, directory: string): Promise<CheckResult[]> {
+export async function checkSequelize(context: StepContext, directory?: string): Promise<CheckResult[]> {
+  if (directory === undefined) return [];
   const where = context.definition.positions['migrations.sequelize'] ?? 'unasked';
   const folder = toolFolder(context.definition, directory);
   const check = (ok: boolean, seen: string) =>
@@ -30,7 +32,7 @@ export async function checkSequelize(context: StepContext, directory: string): P
 
 /** Its status command, where that changes nothing: it makes the table "SequelizeMeta" in a database that has none. */
 async function askTool(context: StepContext, directory: string): Promise<string> {
-  const isNew = (await appliedMigrations(context, context.env.value(urlReference(context.definition)))).length === 0;
+  const isNew = (await sequelizeRows(context, context.env.value(urlReference(context.definition)))).length === 0;
   const args = isNew ? ['--version'] : ['db:migrate:status'];
   const { stdout = '' } = await context.read({ ...toolRequest(context, directory, args), deadlineMs: 60_000 });
   if (isNew) return stdout.trim().split('\n').at(-1) ?? '';

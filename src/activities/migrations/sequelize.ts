@@ -5,19 +5,14 @@ import { quoted, shellLine } from '../../lib/shell-line.js';
 import type { Definition, StepResult } from '../../model.js';
 import type { StepContext } from '../context.js';
 import { source } from '../source/lookup.js';
-import { appliedMigrations } from './applied.js';
+import { sequelizeRows } from './applied.js';
 import { compareRevisions, demandSame, tell } from './compare.js';
 import type { MigrationTool } from './contract.js';
 import { checkSequelize } from './sequelize-checks.js';
-import {
-  databaseOf,
-  migrationsFolder,
-  sequelizeOf,
-  toolPath,
-  toolRequest,
-  urlReference,
-} from './sequelize-settings.js';
-import { copyVariable, demandFollows } from './sequelize-copy.js';
+import { migrationsFolder, sequelizeOf, toolPath, toolRequest } from './sequelize-settings.js';
+import { copyVariable, demandFollows } from './rehearsal-copy.js';
+import { databaseOf, urlReference } from './tool-settings.js';
+import { detailsOf, isExit } from './tool-error.js';
 
 /** What sequelize-cli takes for a migration. */
 const migrationFile = /^(?!.*\.d\.ts$).*\.(cjs|js|cts|ts)$/;
@@ -28,7 +23,6 @@ const migrationFile = /^(?!.*\.d\.ts$).*\.(cjs|js|cts|ts)$/;
  */
 export const sequelize: MigrationTool = {
   database: databaseOf,
-  folder: migrationsFolder,
 
   async known(context, release) {
     const names = await source(context.definition).list(context, release, migrationsFolder(context.definition));
@@ -43,7 +37,7 @@ export const sequelize: MigrationTool = {
 };
 
 async function applied(context: StepContext, url?: string): Promise<string[]> {
-  return appliedMigrations(context, url ?? context.env.value(urlReference(context.definition)));
+  return sequelizeRows(context, url ?? context.env.value(urlReference(context.definition)));
 }
 
 async function upgrade(context: StepContext, directory: string, wanted: string[], url?: string): Promise<StepResult> {
@@ -70,7 +64,9 @@ async function runMigrate(context: StepContext, directory: string, wanted: strin
     if (url === undefined)
       return void (await context.change('migrate', toolRequest(context, directory, ['db:migrate'])));
     const env = { [copyVariable(context)]: url };
-    await demandFollows(context, directory, url);
+    const asking = (variables: Record<string, string>) =>
+      toolRequest(context, directory, ['db:migrate:status'], variables);
+    await demandFollows(context, url, asking);
     await context.read(toolRequest(context, directory, ['db:migrate'], env));
   } catch (error) {
     if (!isExit(error)) throw error;
@@ -140,13 +136,4 @@ function commands(definition: Definition): ReturnType<MigrationTool['commands']>
         .reverse()
         .map((name) => line('db:migrate:undo', '--name', name)),
   };
-}
-
-/** The command itself ended badly; anything else (a lost worker, an unknown outcome) keeps its own words. */
-function isExit(error: unknown): error is { type: string; details?: unknown[] } {
-  return ['CommandFailed', 'Timeout'].includes((error as { type?: string }).type ?? '');
-}
-
-function detailsOf({ details }: { details?: unknown[] }): Record<string, unknown> {
-  return (details?.[0] ?? {}) as Record<string, unknown>;
 }

@@ -13,6 +13,8 @@ export interface Source {
   fetch(context: StepContext, release: Release): Promise<StepResult>;
   /** Names of files in a folder of that release, without checking it out: `migrations` → `['001.js', …]`. */
   list(context: StepContext, release: Release, folder: string): Promise<string[]>;
+  /** Texts of the files below a folder of that release whose path there matches, by that path; nothing of the release is run. */
+  texts(context: StepContext, release: Release, folder: string, wanted: RegExp): Promise<Record<string, string>>;
   /** Makes the release the live one. */
   switch(context: StepContext, release: Release): Promise<StepResult>;
   /** Commands for the plan, secrets as $NAME. */

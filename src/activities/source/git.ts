@@ -9,6 +9,7 @@ import { checkSource } from './checkout-checks.js';
 import type { Source } from './contract.js';
 import { commitOf, gitRecords } from './git-command.js';
 import { bringInstalls, keptInstall, noteLiveInstalls } from './installs.js';
+import { readTexts } from './texts.js';
 import { resolveVersion, runningVersion } from './version.js';
 import { stageWorktree } from './worktree.js';
 
@@ -22,6 +23,7 @@ export const git: Source = {
   preflight: checkSource,
   fetch: stageWorktree,
   list: listFolder,
+  texts: readTexts,
   switch: switchRelease,
 
   commands({ source }, { sha }) {

@@ -7,7 +7,7 @@ import { git } from '../git.js';
 import { checkImages } from './checks.js';
 import { inspectImage, shortId } from './docker.js';
 import { identityOf, knownImages } from './known.js';
-import { listImageFolder } from './list.js';
+import { listImageFolder, readImageTexts } from './list.js';
 import { imageRecord, pinOf, servicesOf, tagOf } from './names.js';
 import { runningRecord } from './running.js';
 import { buildArgv, keepPrevious, stageImages } from './stage.js';
@@ -37,6 +37,12 @@ export const images: Source = {
 
   async list(context, release, folder) {
     return isGit(context) ? git.list(context, release, folder) : listImageFolder(context, release, folder);
+  },
+
+  async texts(context, release, folder, wanted) {
+    return isGit(context)
+      ? git.texts(context, release, folder, wanted)
+      : readImageTexts(context, release, folder, wanted);
   },
 
   async switch(context, release): Promise<StepResult> {

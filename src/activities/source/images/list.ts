@@ -1,7 +1,6 @@
-import { readdir } from 'node:fs/promises';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, posix } from 'node:path';
+import { join, posix, relative } from 'node:path';
 import { fail } from '../../../errors.js';
 import type { Release } from '../../../model.js';
 import type { StepContext } from '../../context.js';
@@ -12,6 +11,34 @@ import { imagesOf } from './record.js';
 
 /** Names in a folder of the image whose service migrates, relative to its working directory; nothing of the image is run. */
 export async function listImageFolder(context: StepContext, release: Release, folder: string): Promise<string[]> {
+  return withFolder(context, release, folder, async (copy) => (await readdir(copy)).sort(), []);
+}
+
+/** @see Source.texts */
+export async function readImageTexts(
+  context: StepContext,
+  release: Release,
+  folder: string,
+  wanted: RegExp,
+): Promise<Record<string, string>> {
+  const read = async (copy: string) => {
+    const entries = await readdir(copy, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    const names = files.map((path) => relative(copy, path)).filter((name) => wanted.test(name));
+    const texts = names.sort().map(async (name) => [name, await readFile(join(copy, name), 'utf8')] as const);
+    return Object.fromEntries(await Promise.all(texts));
+  };
+  return withFolder(context, release, folder, read, {});
+}
+
+/** A copy of the folder, for as long as it is used; `none` where the image does not have it. */
+async function withFolder<T>(
+  context: StepContext,
+  release: Release,
+  folder: string,
+  use: (copy: string) => Promise<T>,
+  none: T,
+): Promise<T> {
   const service = migratingService(context);
   const image = (await imagesOf(context, release))[service];
   if (!image) throw fail('ImageRefused', `nothing is known of the image of ${service} in ${release.version}`);
@@ -24,8 +51,8 @@ export async function listImageFolder(context: StepContext, release: Release, fo
     await context.read({ argv: ['docker', 'create', '--name', name, '--entrypoint', '/none', image.id, 'none'] });
     const from = `${name}:${posix.resolve(workdir, folder)}/.`;
     const { exitCode, tail } = await context.read({ argv: ['docker', 'cp', from, copy], ok: [0, 1] });
-    if (exitCode === 0) return (await readdir(copy)).sort();
-    if (/could not find the file|no such file|no such container:path/i.test(tail)) return [];
+    if (exitCode === 0) return await use(copy);
+    if (/could not find the file|no such file|no such container:path/i.test(tail)) return none;
     throw fail('CommandFailed', `${folder} of ${image.tag} cannot be read: ${tail.trim().split('\n').at(-1)}`);
   } finally {
     await context.read({ argv: ['docker', 'rm', '--force', name], ok: [0, 1] });

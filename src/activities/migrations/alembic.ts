@@ -1,0 +1,106 @@
+import { fail, rootMessage } from '../../errors.js';
+import type { StepResult } from '../../model.js';
+import type { StepContext } from '../context.js';
+import { checkAlembic } from './alembic-checks.js';
+import { withAncestors } from './alembic-graph.js';
+import { alembicLine, alembicRequest, graphOf, graphOfRun } from './alembic-settings.js';
+import { undoTargets } from './alembic-undo.js';
+import { alembicRows } from './applied.js';
+import { compareRevisions, demandSame, tell } from './compare.js';
+import type { MigrationTool } from './contract.js';
+import { copyVariable, demandFollows } from './rehearsal-copy.js';
+import { databaseOf, urlReference } from './tool-settings.js';
+import { detailsOf, isExit, pythonError } from './tool-error.js';
+
+/**
+ * alembic writes down heads only, so what is applied are the rows with all that they stand upon, by the revisions' files. What `current`
+ * prints is mixed with log lines, and is trusted for nothing but a comparison with the rows.
+ */
+export const alembic: MigrationTool = {
+  database: databaseOf,
+  known: async (context, release) => [...(await graphOf(context, release)).keys()],
+  applied,
+  preflight: checkAlembic,
+  upgrade,
+  downgradeTo,
+  commands: (definition) => ({
+    upgrade: [alembicLine(definition, 'upgrade', 'head')],
+    downgrade: (revisions) =>
+      revisions.length === 0
+        ? []
+        : [`${alembicLine(definition, 'downgrade')} …, which takes back ${revisions.join(', ')}`],
+  }),
+};
+
+async function applied(context: StepContext, url?: string): Promise<string[]> {
+  const rows = await alembicRows(context, url ?? context.env.value(urlReference(context.definition)));
+  return withAncestors(await graphOfRun(context), rows);
+}
+
+async function upgrade(context: StepContext, directory: string, wanted: string[], url?: string): Promise<StepResult> {
+  const before = compareRevisions(await applied(context, url), wanted);
+  if (before.extra.length > 0)
+    throw fail(
+      'MigrationFailed',
+      `nothing was migrated, since this release does not know what the database has: ${before.extra.join(', ')}`,
+    );
+  // A second call of a step whose worker was lost adopts the command, even where it has applied everything since.
+  if (before.missing.length === 0 && !context.began('migrate'))
+    return { note: 'no migration is pending', data: { applied: [] } };
+  const startedAt = performance.now();
+  await runUpgrade(context, directory, wanted, url);
+  demandSame(await applied(context, url), wanted, 'alembic upgrade head');
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  const names = before.missing.join(', ') || 'what an earlier attempt began was';
+  return { note: `${names} applied in ${seconds} s`, data: { applied: before.missing } };
+}
+
+async function runUpgrade(context: StepContext, directory: string, wanted: string[], url?: string): Promise<void> {
+  try {
+    if (url === undefined)
+      return void (await context.change('migrate', alembicRequest(context, directory, ['upgrade', 'head'])));
+    await demandFollows(context, url, (env) => alembicRequest(context, directory, ['current'], env));
+    await context.read(alembicRequest(context, directory, ['upgrade', 'head'], { [copyVariable(context)]: url }));
+  } catch (error) {
+    if (!isExit(error)) throw error;
+    const { missing } = compareRevisions(await applied(context, url), wanted);
+    const left = missing.join(', ') || 'nothing';
+    const half = 'what ran outside a transaction may be half-changed: put the data back before trying again';
+    throw fail(
+      'MigrationFailed',
+      `alembic upgrade head failed: ${pythonError(error) ?? rootMessage(error)}; not applied: ${left}; ${half}`,
+      {
+        missing,
+        ...detailsOf(error),
+      },
+    );
+  }
+}
+
+async function downgradeTo(context: StepContext, directory: string, wanted: string[]): Promise<StepResult> {
+  const { missing, extra } = compareRevisions(await applied(context), wanted);
+  if (missing.length > 0)
+    throw fail(
+      'MigrationFailed',
+      `nothing was undone, since undoing cannot lead there: ${tell({ missing, extra: [] })}`,
+      { missing },
+    );
+  for (const target of undoTargets(await graphOfRun(context), [...extra, ...wanted], wanted))
+    await undo(context, directory, target);
+  demandSame(await applied(context), wanted, 'the undo');
+  return { note: extra.length > 0 ? `${extra.join(', ')} undone` : 'nothing was to undo', data: { undone: extra } };
+}
+
+async function undo(context: StepContext, directory: string, target: string): Promise<void> {
+  try {
+    await context.change(`undo-to-${target}`, alembicRequest(context, directory, ['downgrade', target]));
+  } catch (error) {
+    if (!isExit(error)) throw error;
+    const half = 'it may be half undone: put the data back, or repair it by hand';
+    throw fail(
+      'MigrationFailed',
+      `alembic downgrade ${target} failed: ${pythonError(error) ?? rootMessage(error)}; ${half}`,
+      detailsOf(error),
+    );
+  }
+}

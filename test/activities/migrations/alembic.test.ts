@@ -1,0 +1,151 @@
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { migrationTool } from '../../../src/activities/migrations/lookup.js';
+import type { Release } from '../../../src/model.js';
+import { freshDatabase } from '../../stack/database.js';
+import { write } from '../source/repository.js';
+import { environment, makeAlembicProject, revision, type AlembicProject } from './alembic-project.js';
+
+let project: AlembicProject;
+beforeEach(async () => void (project = await makeAlembicProject()), 300_000);
+afterEach(() => project.remove());
+
+type Options = Parameters<AlembicProject['step']>[1];
+const set = (names: string[]) => [...names].sort();
+const failing = (text: string) => ({ type: 'MigrationFailed', message: expect.stringContaining(text) as string });
+function using(release: Release, options?: Options) {
+  const step = project.step(release, options);
+  const tool = migrationTool(step.definition)!;
+  return {
+    step,
+    known: () => tool.known(step, release),
+    applied: (url?: string) => tool.applied(step, url),
+    upgrade: async (url?: string) => tool.upgrade(step, project.directory, await tool.known(step, release), url),
+    downgrade: (wanted: string[]) => tool.downgradeTo(step, project.directory, wanted),
+    preflight: () => tool.preflight(step, project.directory),
+  };
+}
+
+async function ask<T extends object>(sql: string): Promise<T[]> {
+  const client = new pg.Client({ connectionString: project.database.ownerUrl });
+  await client.connect();
+  try {
+    return (await client.query<T>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+const exists = async (table: string) =>
+  (await ask<{ n: string }>(`SELECT to_regclass('${table}') AS n`))[0]!.n !== null;
+const forked = { root: revision('root'), b: revision('b', ['root']), c: revision('c', ['root']) };
+
+describe('alembic', () => {
+  it('applies a merge point, and takes back only that: two version rows are left', async () => {
+    const one = project.release('1', forked);
+    const merged = project.release('2', { ...forked, m: revision('m', ['b', 'c']) });
+    expect(await using(one).known()).toEqual(['root', 'b', 'c']);
+    expect(await using(merged).known()).toEqual(['root', 'b', 'c', 'm']);
+    const { note } = await using(merged, { previous: one }).upgrade();
+    expect(note).toMatch(/^root, b, c, m applied/);
+    expect(await ask('SELECT version_num FROM alembic_version')).toEqual([{ version_num: 'm' }]);
+    expect(await using(merged).applied()).toEqual(['root', 'b', 'c', 'm']);
+    const back = using(merged, { previous: one, at: { undo: true } });
+    expect((await back.downgrade(['root', 'b', 'c'])).data).toEqual({ undone: ['m'] });
+    expect(await ask('SELECT version_num FROM alembic_version ORDER BY 1')).toEqual([
+      { version_num: 'b' },
+      { version_num: 'c' },
+    ]);
+    expect([await using(one).applied(), await exists('m'), await exists('b')]).toEqual([
+      ['root', 'b', 'c'],
+      false,
+      true,
+    ]);
+  });
+
+  it('refuses an undo that no absolute target does alone, and changes nothing', async () => {
+    const release = project.release('1', { ...forked, m: revision('m', ['b', 'c']) });
+    await using(release).upgrade();
+    const back = using(release, { at: { undo: true } });
+    await expect(back.downgrade(['root', 'b'])).rejects.toMatchObject(failing('takes back c alone'));
+    expect([set(await back.applied()), back.step.changes]).toEqual([set(['root', 'b', 'c', 'm']), []]);
+  });
+
+  it('is NO-GO with two heads, and names both; `current` may print log lines', async () => {
+    const release = project.release('1', forked);
+    expect(await using(release).preflight()).toMatchObject([
+      { name: 'migration-heads', outcome: 'fail', seen: 'b, c: merge them with alembic merge' },
+      { name: 'migration-tool', outcome: 'pass', seen: 'current: none' },
+    ]);
+    const merged = project.release('2', { ...forked, m: revision('m', ['b', 'c']) });
+    await using(merged).upgrade();
+    expect(await using(merged).preflight()).toMatchObject([
+      { outcome: 'pass', seen: 'm' },
+      { outcome: 'pass', seen: 'current: m' },
+    ]);
+  });
+
+  it('is NO-GO where the tool is missing in the very place, or reads another database', async () => {
+    const release = project.release('1', { root: revision('root') });
+    await using(release).upgrade();
+    const missing = using(release, { alembic: { runs: ['.venv/bin/alembic'] } });
+    expect((await missing.preflight())[1]).toMatchObject({
+      outcome: 'fail',
+      expected: expect.stringContaining(join(project.directory, '.venv/bin/alembic')) as string,
+    });
+    const other = await freshDatabase();
+    const elsewhere = using(release, { alembic: { guard: { DATABASE_URL: other.ownerUrl } } });
+    expect((await elsewhere.preflight())[1]).toMatchObject({
+      outcome: 'fail',
+      seen: expect.stringContaining('does not tell root') as string,
+    });
+    await other.drop();
+  });
+
+  it('that fails half-way names what is not applied, and a second call of the same try runs nothing again', async () => {
+    const bad = `op.execute("SELECT 1 FROM nowhere")`;
+    const release = project.release('1', { root: revision('root'), b: revision('b', ['root'], bad) });
+    const first = using(release);
+    await expect(first.upgrade()).rejects.toMatchObject(failing('not applied: b;'));
+    expect([await first.applied(), first.step.changes]).toEqual([['root'], ['migrate']]);
+    const second = using(release);
+    await expect(second.upgrade()).rejects.toMatchObject(failing('"nowhere" does not exist'));
+    expect(second.step.changes).toEqual([]);
+  });
+
+  it('keeps a revision that no known code has as it is, and neither migrates nor undoes it', async () => {
+    const old = project.release('1', { root: revision('root') });
+    const newer = project.release('2', { root: revision('root'), x: revision('x', ['root']) });
+    await using(newer).upgrade();
+    const lost = using(old, { at: { try: 2 } });
+    expect(await lost.applied()).toEqual(['x']);
+    await expect(lost.upgrade()).rejects.toMatchObject(failing('does not know what the database has: x'));
+    await expect(using(old, { at: { undo: true } }).downgrade([])).rejects.toMatchObject(failing('no code here has x'));
+    expect(await exists('x')).toBe(true);
+  });
+
+  it('rehearses on the copy alone, and not at all where alembic takes its database from elsewhere', async () => {
+    const copy = await freshDatabase();
+    const release = project.release('1', { root: revision('root') });
+    const here = using(release);
+    await here.upgrade(copy.ownerUrl);
+    expect([await here.applied(copy.ownerUrl), await here.applied(), here.step.changes]).toEqual([['root'], [], []]);
+    write(project.directory, {
+      'db/env.py': `import os\nos.environ['DATABASE_URL'] = '${project.database.ownerUrl}'\n${environment}`,
+    });
+    const fresh = await freshDatabase();
+    await expect(here.upgrade(fresh.ownerUrl)).rejects.toMatchObject({ type: 'DataRefused' });
+    expect([await here.applied(fresh.ownerUrl), await here.applied()]).toEqual([[], []]);
+    await copy.drop();
+    await fresh.drop();
+  });
+
+  it('reads revisions from the commit, whatever is checked out and without running it', async () => {
+    const marker = join(project.directory, 'was-run');
+    const nosy = `${revision('root')}\nopen(${JSON.stringify(marker)}, 'w')\n`;
+    const release = project.release('1', { root: nosy, notes: '# no revision: über' });
+    rmSync(join(project.directory, 'db'), { recursive: true });
+    expect([await using(release).known(), existsSync(marker)]).toEqual([['root'], false]);
+  });
+});
