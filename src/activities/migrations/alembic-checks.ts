@@ -15,7 +15,9 @@ export async function checkAlembic(context: StepContext, directory?: string): Pr
     'migration-heads',
     heads.length === 1,
     `the migrations of ${version.version} have exactly one head`,
-    heads.length > 1 ? `${heads.join(', ')}: merge them with alembic merge` : (heads[0] ?? 'none'),
+    heads.length > 1
+      ? `${heads.join(', ')}: merge them with alembic merge`
+      : (heads[0] ?? 'none: there is no alembic.ini with revisions; say where by migrations.alembic.directory'),
     where,
   );
   return directory === undefined ? [one] : [one, await checkTool(context, directory, where)];

@@ -1,5 +1,4 @@
 import { join, posix } from 'node:path';
-import { fail } from '../../errors.js';
 import { quoted, shellLine } from '../../lib/shell-line.js';
 import type { Argv, Definition, Migrations, Release } from '../../model.js';
 import type { CommandRequest, StepContext } from '../context.js';
@@ -7,13 +6,12 @@ import { source } from '../source/lookup.js';
 import { readGraph, type Graph } from './alembic-graph.js';
 import { deadlineMs, guardValues } from './tool-settings.js';
 
-/** The release's revisions, read from the text of its files: none of its code is run. Throws MigrationFailed without alembic.ini. */
+/** The release's revisions, read from the text of its files: none of its code is run. Empty without alembic.ini, as before it was introduced. */
 export async function graphOf(context: StepContext, release: Release): Promise<Graph> {
   const { directory = '.' } = alembicOf(context.definition);
   const from = source(context.definition);
   const { 'alembic.ini': ini } = await from.texts(context, release, directory, /^alembic\.ini$/);
-  if (ini === undefined)
-    throw fail('MigrationFailed', `${release.version} has no ${posix.join(directory, 'alembic.ini')}`);
+  if (ini === undefined) return new Map();
   const folders = versionFolders(ini).map((folder) => posix.join(directory, folder));
   const texts = await Promise.all(folders.map((folder) => from.texts(context, release, folder, /^[^/]+\.py$/)));
   return readGraph(texts.flatMap((found) => Object.values(found)));

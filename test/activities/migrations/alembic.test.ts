@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { migrationTool } from '../../../src/activities/migrations/lookup.js';
 import type { Release } from '../../../src/model.js';
 import { freshDatabase } from '../../stack/database.js';
-import { write } from '../source/repository.js';
+import { commit, write } from '../source/repository.js';
 import { environment, makeAlembicProject, revision, type AlembicProject } from './alembic-project.js';
 
 let project: AlembicProject;
@@ -147,5 +147,17 @@ describe('alembic', () => {
     const release = project.release('1', { root: nosy, notes: '# no revision: über' });
     rmSync(join(project.directory, 'db'), { recursive: true });
     expect([await using(release).known(), existsSync(marker)]).toEqual([['root'], false]);
+  });
+
+  it('comes with the release that brings it; a release without it is NO-GO', async () => {
+    const before = { version: '0', sha: commit(project.directory, { VERSION: '0' }) };
+    const release = project.release('1', { root: revision('root') });
+    expect(await using(release, { previous: before }).applied()).toEqual([]);
+    await using(release, { previous: before }).upgrade();
+    expect(await using(release, { previous: before }).applied()).toEqual(['root']);
+    expect((await using(before).preflight())[0]).toMatchObject({
+      outcome: 'fail',
+      seen: expect.stringContaining('no alembic.ini') as string,
+    });
   });
 });
