@@ -6,6 +6,7 @@ import { withAncestors } from './alembic-graph.js';
 import { alembicLine, alembicRequest, graphOf, graphOfRun } from './alembic-settings.js';
 import { undoTargets } from './alembic-undo.js';
 import { alembicRows } from './applied.js';
+import { applyPending } from './apply-pending.js';
 import { compareRevisions, demandSame, tell } from './compare.js';
 import type { MigrationTool } from './contract.js';
 import { copyVariable, demandFollows } from './rehearsal-copy.js';
@@ -38,21 +39,11 @@ async function applied(context: StepContext, url?: string): Promise<string[]> {
 }
 
 async function upgrade(context: StepContext, directory: string, wanted: string[], url?: string): Promise<StepResult> {
-  const before = compareRevisions(await applied(context, url), wanted);
-  if (before.extra.length > 0)
-    throw fail(
-      'MigrationFailed',
-      `nothing was migrated, since this release does not know what the database has: ${before.extra.join(', ')}`,
-    );
-  // A second call of a step whose worker was lost adopts the command, even where it has applied everything since.
-  if (before.missing.length === 0 && !context.began('migrate'))
-    return { note: 'no migration is pending', data: { applied: [] } };
-  const startedAt = performance.now();
-  await runUpgrade(context, directory, wanted, url);
-  demandSame(await applied(context, url), wanted, 'alembic upgrade head');
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  const names = before.missing.join(', ') || 'what an earlier attempt began was';
-  return { note: `${names} applied in ${seconds} s`, data: { applied: before.missing } };
+  return applyPending(context, wanted, {
+    applied: () => applied(context, url),
+    run: () => runUpgrade(context, directory, wanted, url),
+    command: 'alembic upgrade head',
+  });
 }
 
 async function runUpgrade(context: StepContext, directory: string, wanted: string[], url?: string): Promise<void> {

@@ -6,6 +6,7 @@ import type { Definition, StepResult } from '../../model.js';
 import type { StepContext } from '../context.js';
 import { source } from '../source/lookup.js';
 import { sequelizeRows } from './applied.js';
+import { applyPending } from './apply-pending.js';
 import { compareRevisions, demandSame, tell } from './compare.js';
 import type { MigrationTool } from './contract.js';
 import { checkSequelize } from './sequelize-checks.js';
@@ -41,22 +42,11 @@ async function applied(context: StepContext, url?: string): Promise<string[]> {
 }
 
 async function upgrade(context: StepContext, directory: string, wanted: string[], url?: string): Promise<StepResult> {
-  const before = compareRevisions(await applied(context, url), wanted);
-  if (before.extra.length > 0) {
-    throw fail(
-      'MigrationFailed',
-      `nothing was migrated, since this release does not know what the database has: ${before.extra.join(', ')}`,
-    );
-  }
-  // A second call of a step whose worker was lost adopts the command, even where it has applied everything since.
-  if (before.missing.length === 0 && !context.began('migrate'))
-    return { note: 'no migration is pending', data: { applied: [] } };
-  const startedAt = performance.now();
-  await runMigrate(context, directory, wanted, url);
-  demandSame(await applied(context, url), wanted, 'sequelize-cli db:migrate');
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  const names = before.missing.join(', ') || 'what an earlier attempt began was';
-  return { note: `${names} applied in ${seconds} s`, data: { applied: before.missing } };
+  return applyPending(context, wanted, {
+    applied: () => applied(context, url),
+    run: () => runMigrate(context, directory, wanted, url),
+    command: 'sequelize-cli db:migrate',
+  });
 }
 
 async function runMigrate(context: StepContext, directory: string, wanted: string[], url?: string): Promise<void> {
