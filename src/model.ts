@@ -307,6 +307,21 @@ export interface CheckReport {
   results: CheckResult[];
 }
 
+/** What `check` would run, and which are left to people. */
+export interface ChecksDue {
+  names: string[];
+  /** Checks that a person answers: they run only where they are named. */
+  leftOut: string[];
+}
+/** What `check` found, outside any release. */
+export interface ChecksNow {
+  environment: string;
+  /** What runs. */
+  version: string;
+  results: CheckResult[];
+  leftOut: string[];
+}
+
 /** One line of `history.jsonl`. */
 export interface HistoryEntry {
   run: string;
@@ -480,6 +495,8 @@ export interface Status {
   startedAt: string;
   steps: StepState[];
   checks: CheckReport[];
+  /** Names of checks that run now. */
+  checking?: string[];
   questions: Question[];
   /** Messages that did not count, newest last (50 at most). */
   refused: { at: string; message: string; reason: string }[];
@@ -545,6 +562,8 @@ export interface Outline {
   go: string[];
   window: boolean;
   watchMs: number;
+  /** Names of the automatic checks, by phase. */
+  checks?: { preflight: string[]; verify: string[] };
 }
 export interface Resolved {
   run: Run;

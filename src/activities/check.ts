@@ -2,10 +2,13 @@ import { Context } from '@temporalio/activity';
 import { statfs } from 'node:fs/promises';
 import { applies } from '../definition/plan.js';
 import type { CheckReport, CheckResult, Definition, Release } from '../model.js';
-import { unasked } from './context.js';
+import { unasked, type StepContext } from './context.js';
 import type { CheckContext } from './checks/contract.js';
 import { runsLast } from './checks/lookup.js';
+import { onceIn, type OnceRecord } from './checks/once.js';
 import { runChecks } from './checks/run-checks.js';
+import { tellProgress } from './checks/tell-progress.js';
+import { countingMade } from './made-by-checks.js';
 import { stores } from './data/lookup.js';
 import { makeRunPlan } from './make-run-plan.js';
 import { migrationTool } from './migrations/lookup.js';
@@ -22,16 +25,32 @@ export async function check(context: Step, release: Release | null): Promise<Che
   const phase = context.at.step;
   const target = release ?? context.run.version;
   const definition = await expecting(context, target);
-  const done: CheckResult[] = phase === 'preflight' ? await uncalled(context) : [];
+  const uncalledFor: CheckResult[] = phase === 'preflight' ? await uncalled(context) : [];
   const declared = Object.entries(
     phase === 'preflight' ? (context.run.kind === 'deploy' ? definition.preflight : {}) : definition.verify,
   );
   const due = Object.fromEntries(declared.filter(([, one]) => applies(one.when, context.run.change)));
-  const results = await runChecks(due, checkContext(context, definition, target, phase === 'watch'), (result) => {
-    done.push(result);
-    Context.current().heartbeat({ step: phase, line: `${result.name}: ${result.outcome}`, done: done.length });
+  const asking = { ...checkContext(context, definition, target, phase === 'watch'), once: onceHere(context) };
+  const results = await runChecks(due, asking, {
+    ...tellProgress((line) => context.progress(line), Object.keys(due).length),
+    changing: (names, run) => (phase === 'verify' ? countingMade(context, names, run) : run()),
   });
-  return { phase, results: [...done.filter((one) => !results.some((other) => other.name === one.name)), ...results] };
+  refuseLeft(context);
+  return {
+    phase,
+    results: [...uncalledFor, ...results.filter(({ name }) => !uncalledFor.some((one) => one.name === name))],
+  };
+}
+
+/** One record for all attempts of this activity; a retry that a person asks for is another activity. */
+export function onceHere(context: StepContext): OnceRecord {
+  const { activityId, workflowExecution } = Context.current().info;
+  return onceIn(context, `${workflowExecution?.runId.slice(-6) ?? 'none'}-${activityId}`);
+}
+
+/** A worker that leaves ends what only looks: its successor looks again. */
+export function refuseLeft({ interrupted, cancelled }: StepContext): void {
+  if (interrupted.aborted && !cancelled.aborted) throw new Error('the worker was stopped');
 }
 
 /** Verify, again and again, until the watch is over; the first failing round ends it. */
@@ -44,6 +63,7 @@ export async function watch(context: Step): Promise<CheckReport> {
   );
   for (let round = 1; ; round++) {
     const results = await runChecks(watched, checkContext(context, context.definition, context.run.version, true));
+    refuseLeft(context);
     const failed = results.some((result) => result.outcome === 'fail' && result.must === 'must');
     context.progress(`round ${round}: ${failed ? 'failed' : 'all passed'}`);
     if (failed || Date.now() >= until) return { phase: 'watch', results };
@@ -127,14 +147,19 @@ async function expecting(context: Step, target: Release): Promise<Definition> {
   };
 }
 
-export function checkContext(context: Step, definition: Definition, release: Release, opened: boolean): CheckContext {
+export function checkContext(
+  context: StepContext,
+  definition: Definition,
+  release: Release,
+  opened: boolean,
+): CheckContext {
   const { open } = definition.runtime;
   const now = new Date().toISOString();
   return {
     env: context.env,
     definition,
     home: context.home,
-    signal: context.cancelled,
+    signal: context.interrupted,
     read: (request) => context.read(request),
     baseUrl: open === 'at_start' || opened ? definition.url : open.closed_url,
     facts: {

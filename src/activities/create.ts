@@ -3,6 +3,7 @@ import type { Call } from '../model.js';
 import type { Activities } from './index.js';
 import { backup } from './backup.js';
 import { check, watch } from './check.js';
+import { checkNow, checksDue } from './check-now.js';
 import { choose, putBack } from './decision.js';
 import type { Host } from './host.js';
 import { protecting } from './protect.js';
@@ -49,6 +50,8 @@ export function createActivities(host: Host): Activities {
     state: (request) => reads.state(host, request),
     backups: (request) => keptReads.backups(host, request),
     prune: (request) => keptReads.prune(host, request),
+    checksDue: (request) => checksDue(host, request),
+    checkNow: (request) => checkNow(host, request),
     backupRules: (request) => reads.backupRules(host, request),
   };
 }

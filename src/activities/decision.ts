@@ -6,7 +6,15 @@ import { stores } from './data/lookup.js';
 import { migrationTool } from './migrations/lookup.js';
 import { backup } from './backup.js';
 import { backupFolder, findManifest } from './keeping/places.js';
-import { begun, readCounters, readReplacement, readStandby, writeReplacement } from './records.js';
+import {
+  begun,
+  readCounters,
+  readMade,
+  readReplacement,
+  readStandby,
+  writeReplacement,
+  type MadeByChecks,
+} from './records.js';
 import { entryOf, releases } from './releases.js';
 import { reopenStores } from './reopen.js';
 import { appliedRevisions, knownRevisions, listed, missing, isEmpty, sameSets } from './revisions.js';
@@ -41,12 +49,13 @@ export async function choose(context: Step): Promise<Choice> {
     });
   }
   const loss = await findLoss(context);
+  const checks = aside(await madeByChecks(context));
   const asks = needsPerson(context, loss);
   const ahead = missing(now, point.revisions);
   if (context.definition.rollback.prefer === 'undo' && isEmpty(missing(point.revisions, now)) && !isEmpty(ahead)) {
     return decided({
       decision: 'undo',
-      reason: `undo ${listed(ahead)}, by name, with the code that made them`,
+      reason: `undo ${listed(ahead)}, by name, with the code that made them${checks}`,
       to: listed(point.revisions),
       loss,
       drops: Object.values(ahead)
@@ -58,7 +67,7 @@ export async function choose(context: Step): Promise<Choice> {
   const from = point.takenAt ?? 'the backup';
   return decided({
     decision: 'put-back',
-    reason: `the data of ${from}, from before ${context.run.kind === 'rollback' ? context.run.previous?.version : context.run.version.version}`,
+    reason: `the data of ${from}, from before ${context.run.kind === 'rollback' ? context.run.previous?.version : context.run.version.version}${checks}`,
     to: from,
     loss,
     drops: [],
@@ -89,14 +98,31 @@ const bookkeeping = new Set(['public.SequelizeMeta', 'public.alembic_version', '
 async function findLoss(context: Step): Promise<Choice['loss']> {
   const folder = context.run.kind === 'rollback' ? releaseFolder(context) : context.folder;
   const since = folder === undefined ? undefined : await readCounters(folder);
+  const made = (await madeByChecks(context))?.rows ?? {};
   const loss: Record<string, number> = {};
   for (const store of stores(context.definition)) {
     const written = since?.[store.name] ? await store.written(context, since[store.name] ?? null) : null;
     if (written === null) return null;
     for (const [table, rows] of Object.entries(written))
-      if (rows > 0 && !bookkeeping.has(table)) loss[`${store.name}.${table}`] = rows;
+      if (!bookkeeping.has(table)) loss[`${store.name}.${table}`] = rows - (made[`${store.name}.${table}`] ?? 0);
   }
-  return loss;
+  return Object.fromEntries(Object.entries(loss).filter(([, rows]) => rows > 0));
+}
+
+async function madeByChecks(context: Step): Promise<MadeByChecks | undefined> {
+  const folder = context.run.kind === 'rollback' ? releaseFolder(context) : context.folder;
+  return folder === undefined ? undefined : readMade(folder);
+}
+
+/** What people have to know of the rows that checks wrote. */
+function aside(made: MadeByChecks | undefined): string {
+  if (!made) return '';
+  const names = made.checks.join(', ');
+  if (!made.rows) return `; which rows are those of the checks ${names} is unknown, so they count`;
+  const rows = Object.entries(made.rows).map(([table, count]) => `${table}: ${count}`);
+  return rows.length === 0
+    ? ''
+    : `; not counted is what was written before users came in, as by the checks ${names} (${rows.join(', ')})`;
 }
 
 /** After open a person always agrees, unless it is proven that no row was written; before it, policy says. */

@@ -4,6 +4,8 @@ import type {
   BesideInput,
   Call,
   CheckReport,
+  ChecksDue,
+  ChecksNow,
   Choice,
   DeployInput,
   Ending,
@@ -64,6 +66,10 @@ export interface Activities {
   backups: (request: { environment: string }) => Promise<KeptList>;
   /** Destroys of those named what retention still does not keep; answers what it destroyed. */
   prune: (request: { environment: string; names: string[]; by: string }) => Promise<KeptThing[]>;
+  /** The checks that `checkNow` would run; with names those of both phases. */
+  checksDue: (request: { environment: string; names: string[] }) => Promise<ChecksDue>;
+  /** Runs them against what runs now, outside any release. */
+  checkNow: (request: { environment: string; names: string[] }) => Promise<ChecksNow>;
   /** The definition's `backup`, as it is now. */
   backupRules: (request: { environment: string }) => Promise<BackupRules>;
 }

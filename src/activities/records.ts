@@ -17,6 +17,15 @@ export const readCounters = (folder: string) => readJson<Counters>(join(folder, 
 export const writeCounters = (folder: string, counters: Counters) =>
   writeAtomic(join(folder, 'counters.json'), JSON.stringify(counters));
 
+/** Checks of this run that changed something, and the rows written until they had ended, by `store.table`; null: users were in, so it is unknown. */
+export interface MadeByChecks {
+  checks: string[];
+  rows: Record<string, number> | null;
+}
+export const readMade = (folder: string) => readJson<MadeByChecks>(join(folder, 'made-by-checks.json'));
+export const writeMade = (folder: string, made: MadeByChecks) =>
+  writeAtomic(join(folder, 'made-by-checks.json'), JSON.stringify(made));
+
 /** Whether the version before was proven to be stopped. */
 export const noteStopped = (folder: string) => writeAtomic(join(folder, 'stopped'), '');
 export const wasStopped = (folder: string) => existsSync(join(folder, 'stopped'));

@@ -11,6 +11,7 @@ import { readJournal } from '../lib/journal.js';
 import type {
   AdoptInput,
   BesideInput,
+  Check,
   DeployInput,
   Kind,
   Outline,
@@ -196,6 +197,7 @@ export function outline(plan: Plan, { definition, people }: Pick<Pinned, 'defini
     on_failure: definition.on_failure,
     watchMs: definition.watchMs,
     window: definition.window !== undefined,
+    checks: { preflight: automatic(definition.preflight), verify: automatic(definition.verify) },
     steps: plan.steps.map(({ name, is, title, changes, skip }) => ({
       name,
       is,
@@ -205,6 +207,10 @@ export function outline(plan: Plan, { definition, people }: Pick<Pinned, 'defini
     })),
     go: [`change: ${plan.change}`, ...pending, `downtime: ${plan.downtime}`, ...plan.warnings],
   };
+}
+
+function automatic(checks: Record<string, Check>): string[] {
+  return Object.keys(checks).filter((name) => !checks[name]?.ask);
 }
 
 export function skips(plan: Plan): Run['skipped'] {

@@ -9,7 +9,7 @@ import { EnvFile } from '../lib/env-file.js';
 import { Redactor } from '../lib/secret.js';
 import { appendEvidence } from '../lib/evidence.js';
 import { claim, refuseOthers, type Claimant } from '../lib/journal.js';
-import type { At, Call, Definition, Run } from '../model.js';
+import type { At, Call, Definition, Run, StepName } from '../model.js';
 import type { CommandRequest, StepContext } from './context.js';
 import { home, runFolder, type Host } from './host.js';
 import { readPinned, type Pinned } from './pinned.js';
@@ -101,28 +101,32 @@ async function refuseMovedOn({ run, home }: StepContext): Promise<void> {
   );
 }
 
-/** Reads outside a run's steps (`resolve`, `plan`): the same context, with nothing recorded. */
+/** Reads outside a run's steps (`resolve`, `plan`, `check`): the same context, with nothing recorded. */
 export async function looking<T>(
   host: Host,
   run: Run,
   definition: Definition,
   work: (context: StepContext) => Promise<T>,
+  place: { step: StepName; folder: string } = {
+    step: 'resolve',
+    folder: runFolder(host, run.environment, run.id),
+  },
 ): Promise<T> {
   const env = readEnv(definition);
-  const beats = heartbeats('resolve');
-  const folder = runFolder(host, run.environment, run.id);
+  const { step, folder } = place;
+  const beats = heartbeats(step);
   const append: Append = async () => undefined;
   try {
     return await work(
       makeContext(host, {
         run,
-        at: { step: 'resolve', undo: false, try: 1 },
+        at: { step, undo: false, try: 1 },
         definition,
         folder,
         env,
         beats,
         append,
-        id: 'resolve',
+        id: step,
       }),
     );
   } catch (error) {

@@ -159,6 +159,19 @@ export const commands: Command[] = [
     load: async () => (await import('../commands/status.js')).status,
   },
   {
+    usage: 'check <environment> [names...]',
+    group: 'See and decide',
+    summary: 'run `verify`, or the named checks, against what runs now; exit 4 when one fails',
+    options: [['--watch', 'again and again, until Ctrl-C'], json],
+    examples: [
+      'slipway check shop/local',
+      'slipway check shop/local health login',
+      'slipway check shop/local --watch',
+      `temporal workflow start --type check --task-queue slipway --workflow-id shop/local/check-1 --fail-existing --input '{"names":["health"]}'`,
+    ],
+    load: async () => (await import('../commands/check.js')).check,
+  },
+  {
     usage: 'watch <environment>',
     group: 'See and decide',
     summary: 'follow the run; Ctrl-C leaves it running (exit 0)',

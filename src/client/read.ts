@@ -27,7 +27,7 @@ export async function read<T>(
   try {
     return (await client.withDeadline(Date.now() + withinMs, () => handle.result())) as T;
   } catch (error) {
-    if (error instanceof WorkflowFailedError) throw notServed(error, environment) ?? readFailure(error);
+    if (error instanceof WorkflowFailedError) throw readFailure(error, environment);
     if (!isDeadline(error)) throw error;
     const { raw } = await handle.describe();
     await handle.terminate('nobody waits for it any more').catch(() => undefined);
@@ -49,7 +49,10 @@ function notServed(error: WorkflowFailedError, environment?: string): Error | un
   return unserved && environment ? noHostWorker(environment) : undefined;
 }
 
-function readFailure(error: WorkflowFailedError): Error {
+/** What the workflow failed with, by its name. */
+export function readFailure(error: WorkflowFailedError, environment?: string): Error {
+  const unserved = notServed(error, environment);
+  if (unserved) return unserved;
   const type = failureType(error);
   return type ? fail(type, rootMessage(error)) : new Error(rootMessage(error));
 }

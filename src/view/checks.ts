@@ -1,5 +1,30 @@
-import type { CheckResult } from '../model.js';
-import { plainText, type Style } from './style.js';
+import type { CheckResult, ChecksNow } from '../model.js';
+import { formatDuration } from './duration.js';
+import { plainText, type Mark, type Style } from './style.js';
+
+const marks: Record<CheckResult['outcome'], Mark> = { pass: 'done', fail: 'failed', 'n/a': 'skipped', skip: 'waiting' };
+
+/** All checks, a line each, failed ones with what was expected and seen; then how many of which. */
+export function renderChecks({ environment, version, results }: ChecksNow, style: Style): string[] {
+  const width = Math.max(0, ...results.map(({ name }) => name.length));
+  const count = (outcome: CheckResult['outcome']) => results.filter((one) => one.outcome === outcome).length;
+  const others = [
+    [count('fail'), 'failed'],
+    [count('skip'), 'for a person'],
+    [count('n/a'), 'not due'],
+  ] as const;
+  return [
+    ...results.flatMap((result) => {
+      if (result.outcome === 'fail') return renderFailedChecks([result], style);
+      const text = result.outcome === 'skip' ? (result.ask?.text ?? result.expected) : result.seen;
+      const took = result.tookMs > 0 ? formatDuration(result.tookMs) : '';
+      return [
+        `    ${style.mark(marks[result.outcome])} ${result.name.padEnd(width)} ${took.padStart(8)}  ${plainText(text)}`,
+      ];
+    }),
+    `${environment} ${version}: ${[`${count('pass')} passed`, ...others.filter(([many]) => many > 0).map(([many, what]) => `${many} ${what}`)].join(', ')}`,
+  ];
+}
 
 /** The checks that failed, each with its place in the definition, what was expected and what was seen. */
 export function renderFailedChecks(results: CheckResult[], style: Style): string[] {

@@ -95,11 +95,19 @@ export class Board {
   }
 
   ended(step: StepState, state: StepState['state'], note?: string): void {
+    delete this.status.checking;
     Object.assign(step, { state, endedAt: now(), ...(note ? { note } : {}) });
     this.show();
   }
 
+  /** Before their activity, which alone knows how far they are: its heartbeat tells. */
+  checking(names: string[]): void {
+    if (names.length > 0) this.status.checking = names;
+    this.show();
+  }
+
   checked(report: CheckReport): void {
+    delete this.status.checking;
     this.status.checks = [...this.status.checks.filter((other) => other.phase !== report.phase), report];
     this.show();
   }

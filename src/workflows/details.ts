@@ -10,6 +10,9 @@ const marks: Record<StepState['state'], string> = {
   waiting: '…',
 };
 
+/** So many checks get a line each: current details hold 20 KB. */
+const SHORT = 20;
+
 /** The UI's current details: what waits for whom with the exact command, the steps, the checks, what was refused. */
 export function render(status: Status): string {
   return [
@@ -17,7 +20,8 @@ export function render(status: Status): string {
     status.reason ? escape(status.reason) : '',
     ...status.questions.map((question) => renderQuestion(status, question)),
     status.steps.map(renderStep).join('\n'),
-    ...status.checks.map((report) => `**${report.phase}**\n\n${report.results.map(renderCheck).join('\n')}`),
+    status.checking ? `**${status.phase}**\n\n${pendingLines(status.checking)}` : '',
+    ...status.checks.map((report) => `**${report.phase}**\n\n${checkLines(report.results)}`),
     status.refusedCount > 0
       ? `**${status.refusedCount} messages did not count**\n\n${status.refused
           .slice(-5)
@@ -44,6 +48,34 @@ function renderQuestion(status: Status, question: Question): string {
 
 function renderStep(step: StepState): string {
   return `- ${marks[step.state]} ${step.undo ? 'undo ' : ''}**${step.name}** ${escape(step.note ?? '')}`;
+}
+
+/** Checks that run now. */
+export function pendingLines(names: string[]): string {
+  return names.length > SHORT
+    ? `● ${names.map(escape).join(', ')}`
+    : names.map((name) => `- ● **${escape(name)}**`).join('\n');
+}
+
+/** Each check: of many, those that passed by name alone, and of those that failed the beginning. */
+export function checkLines(results: CheckResult[]): string {
+  if (results.length <= SHORT) return results.map((one) => renderCheck(one)).join('\n');
+  const passed = results.filter(({ outcome }) => outcome === 'pass');
+  const rest = results.filter(({ outcome }) => outcome !== 'pass');
+  const room = Math.max(20, Math.floor(8000 / Math.max(1, rest.length)) - 60);
+  return [
+    ...rest.map((one) => renderCheck({ ...one, seen: one.seen.slice(0, room), expected: one.expected.slice(0, room) })),
+    ...(passed.length > 0 ? [`- ✔ ${passed.map(({ name }) => escape(name)).join(', ')}`] : []),
+  ].join('\n');
+}
+
+/** One sentence of those that had to pass and did not; undefined where all did. */
+export function checksFailed(results: CheckResult[]): string | undefined {
+  const bad = results.filter((result) => result.outcome === 'fail' && result.must === 'must');
+  if (bad.length === 0) return undefined;
+  return bad
+    .map(({ name, where, expected, seen }) => `${name} (${where}): expected ${expected}, seen ${seen}`)
+    .join('; ');
 }
 
 function renderCheck({ name, outcome, expected, seen }: CheckResult): string {

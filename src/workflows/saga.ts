@@ -3,6 +3,7 @@ import { isBeside } from '../beside.js';
 import { failureType } from '../errors.js';
 import type { CheckReport, Choice, Outline, Release, Run, StepName, StepResult } from '../model.js';
 import type { Board } from './board.js';
+import { checksFailed } from './details.js';
 import { failureWords } from './failure-words.js';
 import type { Answer, Inbox } from './inbox.js';
 import { codeOf, isAfterReset } from './plan-code.js';
@@ -71,7 +72,10 @@ export class Saga {
     release: Release | null = null,
   ): Promise<'done' | 'skipped'> => {
     if (this.skips(phase)) return 'skipped';
-    return this.attempt(phase, async () => this.judge(phase, await checks.run(this.run, release)));
+    return this.attempt(phase, async () => {
+      if (phase === 'verify' || this.run.kind === 'deploy') this.board.checking(this.outline.checks?.[phase] ?? []);
+      return this.judge(phase, await checks.run(this.run, release));
+    });
   };
 
   /** A point where people decide. With a choice about data, nothing said beforehand counts, and no cancel and no deadline answers. */
@@ -215,12 +219,9 @@ export class Saga {
         }),
     );
     this.board.checked(report);
-    const bad = report.results.filter((result) => result.outcome === 'fail' && result.must === 'must');
-    if (bad.length === 0)
+    const message = checksFailed(report.results);
+    if (message === undefined)
       return { note: `${report.results.filter((result) => result.outcome === 'pass').length} checks passed` };
-    const message = bad
-      .map((result) => `${result.name} (${result.where}): expected ${result.expected}, seen ${result.seen}`)
-      .join('; ');
     if (phase === 'preflight' && !this.changed) throw new TurnBack('no-go', message, 'NoGo');
     throw ApplicationFailure.nonRetryable(message, 'CheckFailed');
   }

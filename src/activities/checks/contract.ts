@@ -2,6 +2,7 @@ import type { Change, Check, Definition } from '../../model.js';
 import type { EnvFile } from '../../lib/env-file.js';
 import type { CommandResult } from '../../lib/command.js';
 import type { CommandRequest } from '../context.js';
+import type { OnceRecord } from './once.js';
 
 /** What `{name}` may stand for in a definition. Each is filled only when it matches its own pattern (`facts.ts`). */
 export interface Facts {
@@ -32,6 +33,8 @@ export interface CheckContext {
   home?: string;
   /** What the release says of its migrations. Without it a check with `when.change` runs. */
   change?: Change;
+  /** Keeps what may change something from being sent twice; without it nothing is noted. */
+  once?: OnceRecord;
   /** Set in a rehearsal: `sql` asks the copy; what changes data is left out. */
   rehearsal?: { url: string };
 }

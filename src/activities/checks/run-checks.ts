@@ -5,43 +5,97 @@ import { questionOf } from './ask.js';
 import type { CheckContext } from './contract.js';
 import { lookUpKind, runsLast } from './lookup.js';
 import type { CheckKind } from './lookup.js';
-import { onlyReads } from './request.js';
 import { oneLine, showMs } from './shown.js';
-import { reasonToLeaveOut } from './when.js';
+import { mayChange, reasonToLeaveOut } from './when.js';
 
 /** So many at once, lest checks take all connections of a server or all processors of a host. */
 const LIMITS: Record<string, number> = { sql: 8, command: 4 };
 /** A check that does not keep its own deadline is given up after so much more. */
 const GRACE_MS = 10_000;
 
+/** Told as checks begin and end. */
+export interface Watcher {
+  began?(name: string): void;
+  ended?(result: CheckResult): void;
+  /** Around those that may change something, where there are any. */
+  changing?(names: string[], run: () => Promise<void>): Promise<void>;
+}
+
 /**
  * Runs all checks and reports all, in declared order: at once what only reads, then one after the other what may change something or
- * signs in, at the end what uses up a limit. Never throws: what goes wrong is a failing result. An `ask` comes back as 'skip' with its question.
- * @param onResult called as each one ends
+ * signs in, at the end what uses up a limit. Never throws for a check: what goes wrong is a failing result. What may change something is sent
+ * once. An `ask` comes back as 'skip' with its question.
  */
 export async function runChecks(
   checks: Record<string, Check>,
   context: CheckContext,
-  onResult?: (result: CheckResult) => void,
+  watcher: Watcher = {},
 ): Promise<CheckResult[]> {
   const results = new Map<string, CheckResult>();
-  const run = async (name: string, check: Check) => {
-    const result = await runOne(name, check, context);
+  const run = async ([name, check]: [string, Check]) => {
+    watcher.began?.(name);
+    const result = await runOnce(name, check, context);
     results.set(name, result);
-    onResult?.(result);
+    watcher.ended?.(result);
+  };
+  const inTurn = async (some: [string, Check][]) => {
+    for (const one of some) await run(one);
   };
   const all = Object.entries(checks);
-  const parallel = all.filter(([, check]) => isParallel(check));
+  const last = all.filter(([, check]) => runsLast(check));
+  const rest = all.filter(([, check]) => !runsLast(check));
+  const parallel = rest.filter(([, check]) => isParallel(check));
   const limited = Object.keys(LIMITS).map((kind) => parallel.filter(([, check]) => check[kind] !== undefined));
   const free = parallel.filter(([, check]) => !Object.keys(LIMITS).some((kind) => check[kind] !== undefined));
-  await Promise.all([
-    ...free.map(([name, check]) => run(name, check)),
-    ...limited.map((some, i) => inLanes(some, Object.values(LIMITS)[i] ?? 1, ([name, check]) => run(name, check))),
-  ]);
-  const alone = all.filter(([, check]) => !isParallel(check));
-  for (const [name, check] of alone.filter(([, one]) => !runsLast(one))) await run(name, check);
-  for (const [name, check] of alone.filter(([, one]) => runsLast(one))) await run(name, check);
+  await Promise.all([...free.map(run), ...limited.map((some, i) => inLanes(some, Object.values(LIMITS)[i] ?? 1, run))]);
+  const ordered = rest.filter(([, check]) => !isParallel(check));
+  const changing = ordered.filter(([, check]) => changes(check)).map(([name]) => name);
+  if (changing.length > 0 && watcher.changing) await watcher.changing(changing, () => inTurn(ordered));
+  else await inTurn(ordered);
+  await inTurn(last);
   return all.map(([name]) => results.get(name) as CheckResult);
+}
+
+/** What may change something is noted before it is sent, and never sent by an attempt that finds the note. */
+async function runOnce(name: string, check: Check, context: CheckContext): Promise<CheckResult> {
+  const { once } = context;
+  if (!once || !changes(check) || context.signal.aborted || isLeftOut(check, context))
+    return runOne(name, check, context);
+  // A command outlives the worker, and is adopted by the next one.
+  if (check.command) return runOne(name, check, { ...context, read: (request) => once.command(name, request) });
+  const known = await once.begin(name);
+  if (known === 'unknown') {
+    return {
+      name,
+      must: check.must ?? 'must',
+      where: whereOf(name, check, context),
+      outcome: 'fail',
+      expected: 'an answer',
+      seen: 'its outcome is unknown: the worker ended while it ran. It may have changed something, so it was not sent again; look, then answer retry to send it anew',
+      tookMs: 0,
+    };
+  }
+  if (known !== 'first') return known;
+  const result = await runOne(name, check, { ...context, signal: once.signal });
+  await once.end(name, result);
+  return result;
+}
+
+function isLeftOut(check: Check, context: CheckContext): boolean {
+  try {
+    return reasonToLeaveOut(check, context) !== undefined;
+  } catch {
+    return true;
+  }
+}
+
+/** A definition's mistake is found when the check runs. */
+function changes(check: Check): boolean {
+  try {
+    return mayChange(check);
+  } catch {
+    return false;
+  }
 }
 
 async function runOne(name: string, check: Check, context: CheckContext): Promise<CheckResult> {
@@ -83,14 +137,9 @@ async function withDeadline<T>(kind: CheckKind, running: Promise<T>): Promise<T>
   return Promise.race([running, late]).finally(() => clearTimeout(timer));
 }
 
-/** What only looks may run beside others. A definition's mistake is found when the check runs. */
+/** What only looks may run beside others. A flow signs in. */
 function isParallel(check: Check): boolean {
-  if (check.changes || check.flow || runsLast(check)) return false;
-  try {
-    return check.http === undefined || onlyReads(check.http);
-  } catch {
-    return true;
-  }
+  return !check.flow && !changes(check);
 }
 
 /** Names may stand in both phases, so the check itself is looked for. */

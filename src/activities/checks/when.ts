@@ -16,7 +16,8 @@ export function reasonToLeaveOut(check: Check, context: CheckContext): string | 
   return undefined;
 }
 
-function mayChange(check: Check): boolean {
+/** Whether a check may change something: any method but GET and HEAD, or what says so itself. Throws Usage for a request that is none. */
+export function mayChange(check: Check): boolean {
   if (check.changes) return true;
   if (check.http !== undefined) return !onlyReads(check.http);
   return [...(check.flow ?? []), ...(check.finally ?? [])].some((step) => !onlyReads(step.http));

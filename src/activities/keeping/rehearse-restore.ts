@@ -50,7 +50,7 @@ async function lookAt(
     await demandHeads(context, store, scratch.url, release);
     const due = checksOn(context, store.name);
     const asking = { ...checkContext(context, context.definition, release, true), rehearsal: { url: scratch.url } };
-    return { tookMs, results: await runChecks(due, asking, () => undefined) };
+    return { tookMs, results: await runChecks(due, asking) };
   } finally {
     await scratch.drop();
   }

@@ -1,5 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { unbuiltIn } from '../../../src/activities/checks/lookup.js';
+import { onceIn } from '../../../src/activities/checks/once.js';
 import { runChecks } from '../../../src/activities/checks/run-checks.js';
 import type { Check, CheckResult } from '../../../src/model.js';
 import { contextWith, serve } from './support.js';
@@ -28,7 +32,7 @@ describe('the checks of a phase', () => {
       definition: { verify: checks, positions },
       more: { change: 'compatible' },
     });
-    const results = await runChecks(checks, context, (result) => told.push(result));
+    const results = await runChecks(checks, context, { ended: (result) => void told.push(result) });
     expect(results.map(({ name, outcome }) => `${name} ${outcome}`)).toEqual([
       'bad fail',
       'typo fail',
@@ -95,6 +99,36 @@ describe('the checks of a phase', () => {
       'pass',
     ]);
     expect(log).toEqual(['GET /0', 'answered /0', 'POST /1', 'answered /1', 'GET /2', 'answered /2']);
+  });
+
+  it('are sent once where they may change something: a later attempt knows the answer, or says that nobody does', async () => {
+    const log: string[] = [];
+    const url = await serve((request, response) => {
+      log.push(`${request.method} ${request.url}`);
+      if (request.url !== '/hangs') response.end('{}');
+    });
+    const folder = await mkdtemp(join(tmpdir(), 'slipway-once-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const checks: Record<string, Check> = {
+      reads: { http: '/reads' },
+      answered: { http: 'POST /answered' },
+      hangs: { http: 'POST /hangs', withinMs: 60_000 },
+    };
+    const change = async () => Promise.reject(new Error('no command here'));
+    const attempt = () => {
+      const cancel = new AbortController();
+      const once = onceIn({ folder, change, cancelled: cancel.signal }, 'activity-7');
+      return { cancel, done: runChecks(checks, contextWith({ baseUrl: url, more: { once } })) };
+    };
+    const first = attempt();
+    while (!log.includes('POST /hangs')) await new Promise((wake) => setTimeout(wake, 10));
+    // As after a worker that died: the first attempt is never heard of again.
+    const second = await attempt().done;
+    expect(log.sort()).toEqual(['GET /reads', 'GET /reads', 'POST /answered', 'POST /hangs']);
+    expect(second.map(({ outcome }) => outcome)).toEqual(['pass', 'pass', 'fail']);
+    expect(second[2]?.seen).toMatch(/^its outcome is unknown: the worker ended while it ran\./);
+    first.cancel.abort();
+    await first.done;
   });
 
   it('leave out of a rehearsal what may change data', async () => {
