@@ -8,7 +8,7 @@ import type { Killed } from './killed.js';
 import { makeShop, type Shop } from './shop.js';
 
 const seed = Number(process.env.SLIPWAY_TEST_SEED ?? 20261121);
-const rounds = Number(process.env.SLIPWAY_TEST_ROUNDS ?? 16);
+const rounds = Number(process.env.SLIPWAY_TEST_ROUNDS ?? 8);
 
 describe(`a worker killed in the middle (seed ${seed})`, { timeout: 180_000 }, () => {
   let shop: Shop;
