@@ -151,25 +151,22 @@ export type Database =
   | { sqlite: { file: string; variable?: string; volume?: string; in?: string } };
 
 export interface Migrations {
-  sequelize?: { directory?: string; in?: string; at?: 'start'; guard?: Record<string, string>; database?: string };
-  alembic?: {
-    directory?: string;
-    in?: string;
-    at?: 'start';
-    guard?: Record<string, string>;
-    database?: string;
-    runs?: Argv;
-  };
-  django?: { directory?: string; in?: string; at?: 'start'; guard?: Record<string, string>; database?: string };
-  command?: {
-    applied: Argv;
-    heads: Argv;
-    upgrade: Argv;
-    downgrade?: Argv;
-    in?: string;
-    directory?: string;
-    database?: string;
-  };
+  sequelize?: MigratingTool;
+  alembic?: MigratingTool & { runs?: Argv };
+  django?: MigratingTool;
+  command?: ToolPlace & { applied: Argv; heads: Argv; upgrade: Argv; downgrade?: Argv };
+}
+interface ToolPlace {
+  /** Of the code: relative to the checkout. */
+  directory?: string;
+  in?: string;
+  /** With `in`: where the tool runs there. */
+  workdir?: string;
+  database?: string;
+}
+interface MigratingTool extends ToolPlace {
+  at?: 'start';
+  guard?: Record<string, string>;
 }
 
 export interface BackupRules {

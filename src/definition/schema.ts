@@ -35,6 +35,9 @@ export const environmentKeys = {
 const migrationPlace = {
   directory: filled().describe('Folder with the tool and its migrations, relative to `directory`').optional(),
   in: service().describe('Runs inside this service; on the host without it').optional(),
+  workdir: text('an absolute path', /^\/\S*$/)
+    .describe("With `in`: the folder inside where it runs (the service's own working directory)")
+    .optional(),
   database: name().describe('Name in `database`, where there are several').optional(),
 };
 const migrationTool = {

@@ -11,7 +11,7 @@ const built = {
   databases: ['postgres'],
 };
 /** Kinds whose tools run inside a service, too. */
-const builtInside = ['postgres'];
+const builtInside = ['postgres', 'sequelize', 'alembic'];
 /** Sections and options that wait for their build, by path. */
 const later = ['files.keep', 'window.announce', 'effects', 'notes', 'notify'];
 

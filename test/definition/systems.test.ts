@@ -86,10 +86,10 @@ describe('unbuilt', () => {
     ]);
   });
 
-  it('names what runs inside a service of compose', async () => {
+  it('names what an application does itself when it starts', async () => {
     const definition = await loadDefinition('systems', 'smart-accounting/production');
     expect(unbuilt(definition)).toEqual(
-      expect.arrayContaining([expect.stringMatching(/^migrations sequelize in backend \(/)]),
+      expect.arrayContaining([expect.stringMatching(/^migrations sequelize at start \(/)]),
     );
   });
 });

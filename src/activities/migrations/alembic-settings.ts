@@ -1,10 +1,9 @@
-import { join, posix } from 'node:path';
-import { quoted, shellLine } from '../../lib/shell-line.js';
+import { posix } from 'node:path';
 import type { Argv, Definition, Migrations, Release } from '../../model.js';
 import type { CommandRequest, StepContext } from '../context.js';
 import { source } from '../source/lookup.js';
 import { readGraph, type Graph } from './alembic-graph.js';
-import { deadlineMs, guardValues } from './tool-settings.js';
+import { toolLine, toolRequest } from './tool-request.js';
 
 /** The release's revisions, read from the text of its files: none of its code is run. Empty without alembic.ini, as before it was introduced. */
 export async function graphOf(context: StepContext, release: Release): Promise<Graph> {
@@ -26,24 +25,18 @@ export async function graphOfRun(context: StepContext): Promise<Graph> {
   return graphs.sort((a, b) => b.size - a.size).reduce((all, graph) => new Map([...all, ...graph]), new Map());
 }
 
-/** A program given by a path is one of the checkout, as `.venv/bin/alembic` is. */
 export function alembicRequest(
   context: StepContext,
   checkout: string,
   args: Argv,
   env: Record<string, string> = {},
 ): CommandRequest {
-  const { directory = '.' } = alembicOf(context.definition);
-  const cwd = join(checkout, directory);
-  const [program = '', ...rest] = programOf(context.definition);
-  const path = program.includes('/') && !program.startsWith('/') ? join(cwd, program) : program;
-  return { argv: [path, ...rest, ...args], cwd, env: { ...guardValues(context), ...env }, deadlineMs };
+  return toolRequest(context, checkout, [...programOf(context.definition), ...args], env);
 }
 
 /** As a person types it. */
 export function alembicLine(definition: Definition, ...args: string[]): string {
-  const { directory, guard } = alembicOf(definition);
-  return `${directory ? `cd ${quoted(directory)} && ` : ''}${shellLine([...programOf(definition), ...args], guard)}`;
+  return toolLine(definition, [...programOf(definition), ...args]);
 }
 
 function programOf(definition: Definition): Argv {

@@ -10,9 +10,9 @@ const tools: Record<string, MigrationTool> = { sequelize, alembic };
 export function migrationTool({ environment, migrations = {}, positions }: Definition): MigrationTool | undefined {
   const [found] = Object.entries(migrations).filter(([, options]) => options !== undefined);
   if (!found) return undefined;
-  const [kind, options] = found as [string, { in?: string; at?: string }];
+  const [kind, options] = found as [string, { at?: string }];
   const tool = tools[kind];
-  const part = !tool ? kind : options.in ? `${kind}.in` : options.at ? `${kind}.at` : undefined;
+  const part = !tool ? kind : options.at ? `${kind}.at` : undefined;
   if (tool && !part) return tool;
   const where = positions[`migrations.${part}`] ?? positions[`migrations.${kind}`] ?? environment;
   throw fail('NotBuilt', `${where}: migrations.${part} is not built into this Slipway`);

@@ -1,32 +1,37 @@
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rootMessage } from '../../errors.js';
 import type { CheckResult } from '../../model.js';
 import { unasked, type StepContext } from '../context.js';
 import { sequelizeRows } from './applied.js';
-import { migrationsFolder, toolFolder, toolPath, toolRequest } from './sequelize-settings.js';
+import { liveMigrations, migrationsFolder, sequelizeOf, toolFolder, toolPath } from './sequelize-settings.js';
+import { toolRequest } from './tool-request.js';
 import { urlReference } from './tool-settings.js';
 
 /** @see MigrationTool.preflight */
 export async function checkSequelize(context: StepContext, directory?: string): Promise<CheckResult[]> {
   if (directory === undefined) return [];
   const where = context.definition.positions['migrations.sequelize'] ?? 'unasked';
-  const folder = toolFolder(context.definition, directory);
+  const { definition } = context;
+  const inside = sequelizeOf(definition).in;
+  const folder = toolFolder(definition, directory);
   const check = (ok: boolean, seen: string) =>
-    unasked('migration-tool', ok, `${toolPath} answers in ${folder}`, seen, where);
-  if (!existsSync(join(folder, toolPath))) {
-    return [
-      check(
-        false,
-        'it is not there: as a development dependency, npm ci --omit=dev leaves it out; move it to dependencies',
-      ),
-    ];
-  }
+    unasked(
+      'migration-tool',
+      ok,
+      `${toolPath} answers in ${inside === undefined ? folder : `service ${inside}`}`,
+      seen,
+      where,
+    );
+  const missing =
+    'it is not there: as a development dependency, npm ci --omit=dev leaves it out; move it to dependencies';
+  if (inside === undefined && !existsSync(join(folder, toolPath))) return [check(false, missing)];
   try {
     return [check(true, await askTool(context, directory))];
   } catch (error) {
-    return [check(false, rootMessage(error))];
+    const seen = rootMessage(error);
+    // What docker says of a program that the container does not have.
+    return [check(false, /exit code 12[67]:/.test(seen) ? missing : seen)];
   }
 }
 
@@ -34,10 +39,13 @@ export async function checkSequelize(context: StepContext, directory?: string): 
 async function askTool(context: StepContext, directory: string): Promise<string> {
   const isNew = (await sequelizeRows(context, context.env.value(urlReference(context.definition)))).length === 0;
   const args = isNew ? ['--version'] : ['db:migrate:status'];
-  const { stdout = '' } = await context.read({ ...toolRequest(context, directory, args), deadlineMs: 60_000 });
+  const { stdout = '' } = await context.read({
+    ...toolRequest(context, directory, [toolPath, ...args]),
+    deadlineMs: 60_000,
+  });
   if (isNew) return stdout.trim().split('\n').at(-1) ?? '';
   const told = new Map([...stdout.matchAll(/^(up|down) (\S+)$/gm)].map(([, state = '', name = '']) => [name, state]));
-  const files: string[] = await readdir(join(directory, migrationsFolder(context.definition))).catch(() => []);
+  const files = await liveMigrations(context, directory);
   const unseen = [...told].filter(([name, state]) => state === 'down' && !files.includes(name)).map(([name]) => name);
   if (unseen.length > 0)
     throw new Error(

@@ -1,8 +1,10 @@
+import { readdir } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { fail } from '../../errors.js';
-import type { Argv, Definition, Migrations } from '../../model.js';
-import type { CommandRequest, StepContext } from '../context.js';
-import { deadlineMs, guardValues } from './tool-settings.js';
+import type { Definition, Migrations } from '../../model.js';
+import type { StepContext } from '../context.js';
+import { liveRelease } from '../runtime/live-release.js';
+import { source } from '../source/lookup.js';
 
 export function sequelizeOf({ environment, migrations }: Definition): NonNullable<Migrations['sequelize']> {
   if (!migrations?.sequelize) throw fail('BadDefinition', `${environment}: migrations has no sequelize`);
@@ -20,18 +22,10 @@ export function migrationsFolder(definition: Definition): string {
 
 export const toolPath = 'node_modules/.bin/sequelize-cli';
 
-/** The definition's guard reaches this one command and nothing else. */
-export function toolRequest(
-  context: StepContext,
-  checkout: string,
-  args: Argv,
-  env: Record<string, string> = {},
-): CommandRequest {
-  const cwd = toolFolder(context.definition, checkout);
-  return {
-    argv: [join(cwd, toolPath), ...args],
-    cwd,
-    env: { ...guardValues(context), ...env },
-    deadlineMs,
-  };
+/** Names of the migrations in the live code: of the checkout, or of the release whose image runs. */
+export async function liveMigrations(context: StepContext, checkout: string): Promise<string[]> {
+  const folder = migrationsFolder(context.definition);
+  if (sequelizeOf(context.definition).in === undefined) return readdir(join(checkout, folder)).catch(() => []);
+  const release = liveRelease(context.run, context.at);
+  return release ? source(context.definition).list(context, release, folder) : [];
 }

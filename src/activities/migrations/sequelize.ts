@@ -1,7 +1,4 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { fail, rootMessage } from '../../errors.js';
-import { quoted, shellLine } from '../../lib/shell-line.js';
 import type { Definition, StepResult } from '../../model.js';
 import type { StepContext } from '../context.js';
 import { source } from '../source/lookup.js';
@@ -10,8 +7,9 @@ import { applyPending } from './apply-pending.js';
 import { compareRevisions, demandSame, tell } from './compare.js';
 import type { MigrationTool } from './contract.js';
 import { checkSequelize } from './sequelize-checks.js';
-import { migrationsFolder, sequelizeOf, toolPath, toolRequest } from './sequelize-settings.js';
+import { liveMigrations, migrationsFolder, toolPath } from './sequelize-settings.js';
 import { copyVariable, demandFollows } from './rehearsal-copy.js';
+import { toolLine, toolRequest } from './tool-request.js';
 import { databaseOf, urlReference } from './tool-settings.js';
 import { detailsOf, isExit } from './tool-error.js';
 
@@ -52,12 +50,12 @@ async function upgrade(context: StepContext, directory: string, wanted: string[]
 async function runMigrate(context: StepContext, directory: string, wanted: string[], url?: string): Promise<void> {
   try {
     if (url === undefined)
-      return void (await context.change('migrate', toolRequest(context, directory, ['db:migrate'])));
+      return void (await context.change('migrate', toolRequest(context, directory, [toolPath, 'db:migrate'])));
     const env = { [copyVariable(context)]: url };
     const asking = (variables: Record<string, string>) =>
-      toolRequest(context, directory, ['db:migrate:status'], variables);
+      toolRequest(context, directory, [toolPath, 'db:migrate:status'], variables);
     await demandFollows(context, url, asking);
-    await context.read(toolRequest(context, directory, ['db:migrate'], env));
+    await context.read(toolRequest(context, directory, [toolPath, 'db:migrate'], env));
   } catch (error) {
     if (!isExit(error)) throw error;
     // They run in the order of their names: the first that is not applied is the one that failed.
@@ -80,12 +78,12 @@ async function downgradeTo(context: StepContext, directory: string, wanted: stri
       { missing },
     );
   }
-  const folder = join(directory, migrationsFolder(context.definition));
-  const unknown = extra.filter((name) => !existsSync(join(folder, name)));
+  const files = await liveMigrations(context, directory);
+  const unknown = extra.filter((name) => !files.includes(name));
   if (unknown.length > 0) {
     throw fail(
       'MigrationFailed',
-      `nothing was undone, since ${folder} does not have ${unknown.join(', ')}: undo from the release that has`,
+      `nothing was undone, since the code here does not have ${unknown.join(', ')}: undo from the release that has`,
     );
   }
   const undone = extra.reverse();
@@ -96,7 +94,10 @@ async function downgradeTo(context: StepContext, directory: string, wanted: stri
 
 async function undo(context: StepContext, directory: string, name: string): Promise<void> {
   try {
-    await context.change(`undo-${name}`, toolRequest(context, directory, ['db:migrate:undo', '--name', name]));
+    await context.change(
+      `undo-${name}`,
+      toolRequest(context, directory, [toolPath, 'db:migrate:undo', '--name', name]),
+    );
   } catch (error) {
     if (!isExit(error)) throw error;
     const half = 'it may be half undone: put the data back, or repair it by hand';
@@ -115,9 +116,7 @@ async function undo(context: StepContext, directory: string, name: string): Prom
 }
 
 function commands(definition: Definition): ReturnType<MigrationTool['commands']> {
-  const { directory, guard } = sequelizeOf(definition);
-  const line = (...args: string[]) =>
-    `${directory ? `cd ${quoted(directory)} && ` : ''}${shellLine([toolPath, ...args], guard)}`;
+  const line = (...args: string[]) => toolLine(definition, [toolPath, ...args]);
   return {
     upgrade: [line('db:migrate')],
     downgrade: (revisions) =>

@@ -2,12 +2,10 @@ import { fail } from '../../errors.js';
 import type { Definition } from '../../model.js';
 import type { StepContext } from '../context.js';
 
-/** Of every command that may migrate: long, since nobody can tell what an ended one left. */
-export const deadlineMs = 24 * 3_600_000;
-
 interface Common {
   directory?: string;
   in?: string;
+  workdir?: string;
   guard?: Record<string, string>;
   database?: string;
 }
