@@ -34,6 +34,7 @@ export type StepName =
   | 'start'
   | 'verify'
   | 'open'
+  | 'effects'
   | 'watch'
   | 'sign-off'
   | 'rollback'
@@ -76,8 +77,7 @@ export interface Definition {
   on_failure: 'ask' | 'rollback';
   rollback: { prefer: 'restore' | 'undo'; restore: 'ask' | 'lossless' | 'always' };
   secrets?: { rotate?: Record<string, 'generate' | 'ask'>; keep?: string[]; checks?: string[] };
-  /** Services with effects on the outside world, started last. */
-  effects?: Record<string, { services?: string[]; start?: Argv; stop?: Argv; sql?: string }>;
+  effects?: Record<string, Effect>;
   notes?: Record<string, string>;
   notify?: { webhook: string };
   /** Where each part stands in its file: dotted path → `systems/shop.yaml:41`. For messages. */
@@ -175,6 +175,16 @@ export interface BackupRules {
   schedule?: string;
   keep?: { count?: number; days?: number };
   copy_to?: string;
+}
+
+/** What acts on the outside world: stopped first, started last. Either `services` or `start` and `stop`. */
+export interface Effect {
+  services?: string[];
+  start?: Argv;
+  stop?: Argv;
+  /** What is waiting to leave: compared where data was put back. */
+  sql?: string;
+  database?: string;
 }
 
 export interface When {
@@ -430,6 +440,16 @@ export interface Choice {
   /** A person has to agree. */
   asks: boolean;
   /** sha256 over decision and loss: a grown loss asks again. */
+  hash: string;
+}
+
+/** What people see before anything acts on the outside world again. */
+export interface Held {
+  /** Whether data was put back in this run. */
+  asks: boolean;
+  /** By effect: what the replaced data held that the present does not, and the other way round. */
+  lines: string[];
+  /** sha256 over the lines. */
   hash: string;
 }
 

@@ -10,6 +10,7 @@ import { runChecks } from './checks/run-checks.js';
 import { tellProgress } from './checks/tell-progress.js';
 import { countingMade } from './made-by-checks.js';
 import { stores } from './data/lookup.js';
+import { checkEffects } from './effect-rows.js';
 import { makeRunPlan } from './make-run-plan.js';
 import { migrationTool } from './migrations/lookup.js';
 import { readPinned } from './pinned.js';
@@ -82,6 +83,7 @@ async function uncalled(context: Step): Promise<CheckResult[]> {
     tool ? tool.preflight(context, run.previous ? definition.directory : undefined) : [],
     ...stores(definition).map((store) => store.preflight(context)),
     room(context),
+    checkEffects(context),
     run.kind === 'adopt' ? [] : samePlan(context),
     run.kind === 'rollback' ? oldBackup(context) : [],
   ]);

@@ -5,6 +5,8 @@ import { backup } from './backup.js';
 import { check, watch } from './check.js';
 import { checkNow, checksDue } from './check-now.js';
 import { choose, putBack } from './decision.js';
+import { heldEffects } from './effect-rows.js';
+import { startEffects, stopEffects } from './effects.js';
 import type { Host } from './host.js';
 import { protecting } from './protect.js';
 import { besideChanges } from './keeping/beside-changes.js';
@@ -38,6 +40,9 @@ export function createActivities(host: Host): Activities {
     start: (call, release) => changes(call, (step) => steps.start(step, release)),
     open: (call) => changes(call, steps.open),
     close: (call) => changes(call, steps.close),
+    holdEffects: (call) => looks(call, heldEffects),
+    startEffects: (call, release) => changes(call, (step) => startEffects(step, release)),
+    stopEffects: (call) => changes(call, stopEffects),
     choose: (call) => looks(call, choose),
     putBack: (call, choice) => changes(call, (step) => protecting(step, () => putBack(step, choice))),
     swapIn: (call) => changes(call, (step) => protecting(step, () => steps.swapIn(step))),

@@ -9,6 +9,7 @@ import type {
   Choice,
   DeployInput,
   Ending,
+  Held,
   HistoryEntry,
   Journal,
   KeptList,
@@ -50,6 +51,10 @@ export interface Activities {
   start: (call: Call, release: Release | null) => Promise<StepResult>;
   open: (call: Call) => Promise<StepResult>;
   close: (call: Call) => Promise<StepResult>;
+  /** What people have to see before `startEffects`, where data was put back. */
+  holdEffects: (call: Call) => Promise<Held>;
+  startEffects: (call: Call, release: Release | null) => Promise<StepResult>;
+  stopEffects: (call: Call) => Promise<StepResult>;
   choose: (call: Call) => Promise<Choice>;
   putBack: (call: Call, choice: Choice) => Promise<StepResult>;
   swapIn: (call: Call) => Promise<StepResult>;

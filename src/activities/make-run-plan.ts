@@ -6,6 +6,7 @@ import type { StepContext } from './context.js';
 import type { Store } from './data/contract.js';
 import { stores } from './data/lookup.js';
 import { sealCommand, sealOf, suffixOf } from './data/seal.js';
+import { effectCommands } from './effects.js';
 import { isEmpty, knownRevisions, missing } from './revisions.js';
 import { migrationTool } from './migrations/lookup.js';
 import { runtime } from './runtime/lookup.js';
@@ -21,6 +22,8 @@ export function makeBarePlan(definition: Definition, run: Run, parts: string[]):
     start: [],
     open: [],
     close: [],
+    stopEffects: [],
+    startEffects: [],
     backup: [],
     prove: [],
     standby: [],
@@ -85,6 +88,8 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
       start: [...runs.start, ...resolved],
       open: runs.open,
       close: runs.close,
+      stopEffects: effectCommands(definition, 'stop'),
+      startEffects: effectCommands(definition, 'start'),
       upgrade,
       rehearse: upgrade.map((line) => `on the restored copy: ${line}`),
       backup: [...data.flatMap((one) => one.backup), ...sealing(definition)],

@@ -1,6 +1,9 @@
 import { fail } from '../errors.js';
 import type { Release, StepResult } from '../model.js';
 import { stores } from './data/lookup.js';
+import { effectsOf } from '../definition/effects.js';
+import { noteEffects } from './effect-rows.js';
+import { stopEffects } from './effects.js';
 import { migrationTool } from './migrations/lookup.js';
 import { noteStopped, readReplacement, reversed, wasStopped, writeCounters, writeStandby } from './records.js';
 import { reopenStores } from './reopen.js';
@@ -25,6 +28,9 @@ export async function stop(context: Step): Promise<StepResult> {
     !context.at.undo &&
     !context.began('stop') &&
     !(await runtime(context.definition).runs(context));
+  // First of all; whatever an undo stops, the undo of `effects` has stopped them before.
+  const effects = !first && context.at.step === 'stop' && effectsOf(context.definition).length > 0;
+  if (effects) await stopEffects(context);
   const result = first ? { note: 'nothing ran before' } : await runtime(context.definition).stop(context);
   if (context.at.step === 'stop') await noteStopped(context.folder);
   return result;
@@ -125,6 +131,7 @@ export async function close(context: Step): Promise<StepResult> {
 export async function swapIn(context: Step): Promise<StepResult> {
   const replaced = await readReplacement(context.folder);
   if (!replaced) return { note: 'the data was not touched' };
+  await noteEffects(context);
   for (const store of stores(context.definition)) {
     const record = replaced.find((one) => one.store === store.name);
     if (!record) throw fail('DataRefused', `nothing is noted of what was put in place of ${store.name}`);

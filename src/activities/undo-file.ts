@@ -4,6 +4,7 @@ import { quoted } from '../lib/shell-line.js';
 import type { StepName } from '../model.js';
 import type { StandbyRecord } from './data/contract.js';
 import { stores } from './data/lookup.js';
+import { effectsByHand } from './effects.js';
 import { begun, readReplacement, readStandby, reversed } from './records.js';
 import { runtime } from './runtime/lookup.js';
 import { source } from './source/lookup.js';
@@ -72,8 +73,10 @@ async function commands(context: Step): Promise<string[]> {
   const { definition, run, pinned } = context;
   if (run.kind === 'adopt' || !changing.some((step) => acted(context, step))) return [];
   const by = runtime(definition).byHand(context);
-  const lines = [...heading(`stop ${run.version.version}`), ...by.stop];
-  for (const copy of await copies(context)) {
+  const stopping = effectsByHand(context, 'stop');
+  const lines = [...heading(`stop ${run.version.version}`), ...stopping, ...by.stop];
+  const back = await copies(context);
+  for (const copy of back) {
     const store = stores(definition).find((one) => one.name === copy.store);
     if (store)
       lines.push(
@@ -85,6 +88,15 @@ async function commands(context: Step): Promise<string[]> {
   if (target && acted(context, 'switch'))
     lines.push(...heading(`the code of ${target.version}`), ...source(definition).byHand(context, target));
   if (run.previous) lines.push(...heading(`start ${run.previous.version}, and let users in`), ...by.start, ...by.open);
+  const starting = run.previous ? effectsByHand(context, 'start') : [];
+  if (starting.length > 0 && back.length === 0) lines.push(...heading('what acts on the outside world'), ...starting);
+  if (starting.length > 0 && back.length > 0)
+    lines.push(
+      ...heading(
+        'what acts on the outside world: only when somebody has seen what the data that is back does not know',
+      ),
+      ...starting.map((line) => `# ${line}`),
+    );
   return lines;
 }
 

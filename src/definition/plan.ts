@@ -1,4 +1,5 @@
 import type { Change, Check, Definition, Kind, Plan, PlanStep, Release, StepName, When } from '../model.js';
+import { effectsOf } from './effects.js';
 
 /** What `plan` needs to know of the host; gathered by the activity `resolve`, so that making a plan is pure. */
 export interface PlanFacts {
@@ -21,6 +22,8 @@ export interface PlanFacts {
     start: string[];
     open: string[];
     close: string[];
+    stopEffects: string[];
+    startEffects: string[];
     backup: string[];
     prove: string[];
     standby: string[];
@@ -98,8 +101,10 @@ function deploySteps(definition: Definition, facts: PlanFacts): PlanStep[] {
     change(
       'stop',
       `${back} stops`,
-      commands.stop,
-      facts.previous ? [...commands.start, ...commands.open] : ['nothing: nothing ran before'],
+      [...commands.stopEffects, ...commands.stop],
+      facts.previous
+        ? [...commands.start, ...commands.open, ...commands.startEffects]
+        : ['nothing: nothing ran before'],
     ),
     change(
       'standby',
@@ -131,6 +136,7 @@ function deploySteps(definition: Definition, facts: PlanFacts): PlanStep[] {
       commands.close,
       definition.runtime.open === 'at_start' ? 'there is no closed start: users are in since `start`' : undefined,
     ),
+    effectsStep(definition, commands),
     step(
       'watch',
       `verify goes on for ${Math.round(definition.watchMs / 1000)} s`,
@@ -151,7 +157,12 @@ function rollbackSteps(definition: Definition, facts: PlanFacts): PlanStep[] {
     gateStep(definition, 'rollback', 'people agree to what becomes of the data'),
     step('fetch', `${facts.version.version} and ${left} beside the running version`, commands.fetch),
     backupStep(definition, facts, `the state of ${left}, proven by a restore`),
-    change('stop', `${left} stops`, commands.stop, [...commands.start, ...commands.open]),
+    change(
+      'stop',
+      `${left} stops`,
+      [...commands.stopEffects, ...commands.stop],
+      [...commands.start, ...commands.open, ...commands.startEffects],
+    ),
     change(
       'standby',
       `a copy of the data of ${left}`,
@@ -176,6 +187,7 @@ function rollbackSteps(definition: Definition, facts: PlanFacts): PlanStep[] {
       commands.close,
       definition.runtime.open === 'at_start' ? 'there is no closed start: users are in since `start`' : undefined,
     ),
+    effectsStep(definition, commands),
   ];
 }
 
@@ -184,6 +196,13 @@ function adoptSteps(definition: Definition, facts: PlanFacts): PlanStep[] {
     checkStep('preflight', {}, 'what runs, and the rights on it'),
     backupStep(definition, facts, 'a backup, proven by a restore'),
   ];
+}
+
+function effectsStep(definition: Definition, { startEffects, stopEffects }: PlanFacts['commands']): PlanStep {
+  const names = effectsOf(definition).map(([name]) => name);
+  const title = `${names.join(', ')}; after data was put back only when a person says so`;
+  const skip = names.length > 0 ? undefined : 'the definition names no effects';
+  return change('effects', skip ? 'what acts on the outside world' : title, startEffects, stopEffects, skip);
 }
 
 function backupStep(definition: Definition, { commands }: PlanFacts, title: string): PlanStep {

@@ -14,6 +14,7 @@ export function breaches(tree: MapTree, environments: string[]): string[] {
     ...builds(tree),
     ...databases(tree),
     ...placesInside(tree),
+    ...effects(tree),
     ...expressions(tree),
     ...zone(tree),
     ...encryption(tree),
@@ -131,7 +132,8 @@ function databases(tree: MapTree): string[] {
   const queries = ['preflight', 'verify']
     .flatMap((phase) => below(tree.entries.get(phase)))
     .filter((check) => check.is === 'map' && check.entries.has('sql'));
-  return [...tools, ...queries].flatMap((user) => {
+  const effects = below(tree.entries.get('effects')).filter((effect) => find(effect, ['sql']));
+  return [...tools, ...queries, ...effects].flatMap((user) => {
     if (user.is !== 'map') return [];
     const database = user.entries.get('database');
     if (database) return unknownNames([database], names, 'the name of a database');
@@ -150,6 +152,20 @@ function placesInside(tree: MapTree): string[] {
   return [...databases, ...users].flatMap((user) => {
     const place = find(user, ['in']);
     return place ? [told(place.key, 'no service, since `runtime` is processes', describe(toPlain(place)))] : [];
+  });
+}
+
+/** Either services that `start` can leave stopped, or commands of its own. */
+function effects(tree: MapTree): string[] {
+  const services = find(tree, ['runtime', 'compose', 'services']);
+  const known = services?.is === 'list' ? services.items.map((item) => String(toPlain(item))) : [];
+  return [...entriesOf(tree.entries.get('effects'))].flatMap(([, effect]) => {
+    if (effect.is !== 'map') return [];
+    const keys = ['services', 'start', 'stop'].filter((key) => effect.entries.has(key));
+    if (!['services', 'start,stop'].includes(keys.join()))
+      return [told(effect.key, 'services, or start and stop', keys.join(' and ') || 'neither')];
+    const named = effect.entries.get('services');
+    return named?.is === 'list' ? unknownNames(named.items, known, 'a service of runtime.compose.services') : [];
   });
 }
 

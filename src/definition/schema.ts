@@ -290,10 +290,11 @@ export const sections = {
     .optional(),
   effects: named(
     object({
-      services: list(service()).describe('Services, started last').optional(),
+      services: list(service()).describe('Services of `runtime.compose.services`, started last').optional(),
       start: argv().describe('Starts it').optional(),
       stop: argv().describe('Stops it').optional(),
       sql: filled().describe('What is waiting to leave, shown after data was put back').optional(),
+      database: name().describe('Name in `database` that `sql` asks, where there are several').optional(),
     }),
   )
     .describe('What acts on the outside world: mail, payments, sync')

@@ -13,7 +13,7 @@ const built = {
 /** Kinds whose tools run inside a service, too. */
 const builtInside = ['postgres', 'sequelize', 'alembic'];
 /** Sections and options that wait for their build, by path. */
-const later = ['files.keep', 'window.announce', 'effects', 'notes', 'notify'];
+const later = ['files.keep', 'window.announce', 'notes', 'notify'];
 
 /** Parts this build cannot run, a line each, with the place: `runtime compose (systems/shop.yaml:31)`. Empty = it runs. */
 export function unbuilt(definition: Definition): string[] {

@@ -24,6 +24,7 @@ const phases: Partial<Record<StepName, string>> = {
   rehearse: 'prepare',
   verify: 'verify',
   open: 'open',
+  effects: 'open',
   watch: 'watch',
   'sign-off': 'sign-off',
   rollback: 'rollback',

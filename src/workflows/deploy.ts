@@ -1,7 +1,8 @@
 import type { DeployInput, Report } from '../model.js';
-import { data, migrations, runtime, source } from './proxies.js';
+import { data, effects, migrations, runtime, source } from './proxies.js';
 import { putBack } from './rollback.js';
 import { runSaga } from './run-saga.js';
+import { startEffects } from './start-effects.js';
 
 /** Brings one version into one environment, or puts everything back as it was. */
 export function deploy(input: DeployInput): Promise<Report> {
@@ -18,7 +19,7 @@ export function deploy(input: DeployInput): Promise<Report> {
     );
     await step('rehearse', () => migrations.rehearse(run));
 
-    await step('stop',    () => runtime.stop(run),                () => runtime.start(run, run.previous));
+    await step('stop',    () => runtime.stop(run),                () => runtime.start(run, run.previous));   // effects first
     await step('standby', () => data.standby(run));               // is kept, so there is nothing to undo
     await step('switch',  () => source.switch(run, run.version),  () => source.switch(run, run.previous));
     await step('migrate', () => migrations.upgrade(run),          () => putBack(saga));
@@ -26,6 +27,7 @@ export function deploy(input: DeployInput): Promise<Report> {
 
     await check('verify');
     await step('open',    () => runtime.open(run),                () => runtime.close(run));  // from here on users write
+    await step('effects', () => startEffects(saga, run.version),  () => effects.stop(run));   // mail, payments, sync: last
     await watch();
     await gate('sign-off');
   });

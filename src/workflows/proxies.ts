@@ -109,6 +109,11 @@ export const checks = {
   run: (run: Run, release: Release | null) => step('check', run, release),
   watch: (run: Run) => step('watch', run),
 };
+export const effects = {
+  hold: (run: Run) => step('holdEffects', run),
+  start: (run: Run, release: Release | null) => step('startEffects', run, release),
+  stop: (run: Run) => step('stopEffects', run),
+};
 export const record = (run: Run, ending: Ending) => step('record', run, ending);
 
 /** `shop/local` of `shop/local`, `shop/local/plan/1a2b`, and what a Schedule makes of them. */

@@ -1,7 +1,8 @@
 import type { Report, RollbackStart, StepResult } from '../model.js';
-import { data, runtime, source } from './proxies.js';
+import { data, effects, runtime, source } from './proxies.js';
 import { runSaga } from './run-saga.js';
 import type { Saga } from './saga.js';
+import { startEffects } from './start-effects.js';
 
 /** Takes an environment back to an earlier release: its code, and its data as far as the revisions demand. */
 export function rollback(input: RollbackStart): Promise<Report> {
@@ -24,6 +25,7 @@ export function rollback(input: RollbackStart): Promise<Report> {
 
     await check('verify');
     await step('open',    () => runtime.open(run),                () => runtime.close(run));
+    await step('effects', () => startEffects(saga, run.version),  () => effects.stop(run));
   });
 }
 

@@ -15,8 +15,8 @@ export interface Undo {
   act(): Promise<unknown>;
 }
 
-/** Steps whose failure a person may pass over: what they find out is lost, the data is not. */
-const skippable = new Set<StepName>(['rehearse', 'verify', 'watch']);
+/** Steps whose failure a person may pass over: what they find out, or start, is missed, the data is not. */
+const skippable = new Set<StepName>(['rehearse', 'verify', 'effects', 'watch']);
 
 /** What a saga's table is written in. Its methods stand alone, so that a saga may take them apart. */
 export class Saga {
@@ -41,7 +41,8 @@ export class Saga {
 
   /** Registers the undo, then acts: a step may have acted and yet report a failure. */
   readonly step = async (name: StepName, act: () => Promise<unknown>, undo?: () => Promise<unknown>): Promise<void> => {
-    if (this.skips(name)) return;
+    // A plan that an earlier build made knows no later step.
+    if (this.planned(name) === undefined || this.skips(name)) return;
     const changes = this.planned(name)?.changes ?? false;
     if (changes && !this.changed && isAfterReset() && !this.confirmed) await this.gate('go');
     const before = this.changed;
@@ -165,6 +166,11 @@ export class Saga {
         this.board.ended(state, 'running', `again, says ${answer.by}`);
       }
     }
+  }
+
+  /** Whether the plan has that step, and does not skip it. */
+  has(name: StepName): boolean {
+    return this.planned(name) !== undefined && this.run.skipped[name] === undefined;
   }
 
   /** The first arguments of an activity that is called outside `attempt`. */

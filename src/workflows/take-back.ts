@@ -3,10 +3,12 @@ import { failureType, rootMessage } from '../errors.js';
 import type { Outcome, StepName } from '../model.js';
 import { runtime } from './proxies.js';
 import type { Saga, Undo } from './saga.js';
+import { startEffects } from './start-effects.js';
 import { TurnBack } from './turn-back.js';
 
 /** An undo is tried only when these, where they are registered, have worked: no older code on data that is not put back. */
 const needs: Partial<Record<StepName, StepName[]>> = {
+  start: ['effects'],
   migrate: ['start'],
   data: ['start'],
   switch: ['start', 'migrate'],
@@ -67,6 +69,7 @@ async function serveAgain(saga: Saga): Promise<boolean> {
   try {
     verified = (await saga.check('verify', run.previous)) === 'done';
     await saga.attempt('reopen', () => runtime.open(run));
+    if (saga.has('effects')) await saga.attempt('effects', () => startEffects(saga, run.previous));
     return verified;
   } catch (error) {
     if (error instanceof TurnBack) return false;

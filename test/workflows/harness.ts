@@ -214,6 +214,9 @@ function defaults(environment: string, changes: Partial<Outline> = {}): Fakes {
     close: nothing,
     putBack: nothing,
     swapIn: nothing,
+    holdEffects: async () => ({ asks: false, lines: [], hash: '' }),
+    startEffects: nothing,
+    stopEffects: nothing,
   };
 }
 

@@ -103,6 +103,8 @@ function planOf(definition: Definition, kind: Kind, change: Change): Plan {
     start: [],
     open: [],
     close: [],
+    stopEffects: [],
+    startEffects: [],
     backup: [],
     prove: [],
     standby: [],

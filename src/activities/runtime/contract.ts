@@ -17,8 +17,10 @@ export interface Runtime {
    * their state. undefined where the system has no services.
    */
   services?: {
-    turn(context: StepContext, to: 'start' | 'stop', names: string[]): Promise<StepResult>;
+    turn(context: StepContext, to: 'start' | 'stop', names: string[], release: Release): Promise<StepResult>;
     commands(definition: Definition, to: 'start' | 'stop', names: string[]): string[];
+    /** Shell lines for undo.md. */
+    byHand(context: StepContext, to: 'start' | 'stop', names: string[]): string[];
   };
   /** Commands for the plan, secrets as $NAME. */
   commands(definition: Definition): Record<'stop' | 'start' | 'open' | 'close', string[]>;

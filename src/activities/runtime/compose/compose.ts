@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
+import { effectServices } from '../../../definition/effects.js';
 import { fail } from '../../../errors.js';
 import { quoted, shellLine } from '../../../lib/shell-line.js';
 import type { Argv, Definition, Release, StepResult } from '../../../model.js';
 import type { StepContext } from '../../context.js';
-import { imagesOverride } from '../../source/images/record.js';
 import type { Runtime } from '../contract.js';
 import type { Container } from '../docker-state.js';
 import { guardOf, guardValues } from '../guard.js';
@@ -11,12 +10,11 @@ import { turn } from '../open.js';
 import { awaitClosed, whoHolds } from '../wait-for-ports.js';
 import { composeArgv, composeOf, hasFiles } from './arguments.js';
 import { checkCompose } from './checks.js';
+import { graceOf, overrideOf, stopArgv, upArgv } from './commands.js';
 import { takenPorts } from './host-checks.js';
 import { diedOf, observe } from './observe.js';
 import { containersOf, readProject, type Project } from './project.js';
-
-/** Going back is in a hurry: whoever has not stopped by then is killed. */
-const shortGraceSeconds = 5;
+import { hold, restarted, serviceLine, turnServices, withoutEffects } from './services.js';
 
 /** Services of docker compose. What `up` and `stop` say is a claim; containers and ports are the proof. */
 export const compose: Runtime = {
@@ -31,8 +29,14 @@ export const compose: Runtime = {
     if (!hasFiles(context.definition)) return [];
     return [`# docker compose config: sha256 ${(await readProject(context)).sha256}`];
   },
-  byHand: (context) =>
-    lines(context.definition, `cd ${quoted(context.definition.directory)} && `, previousOverride(context)),
+  byHand: (context) => lines(context.definition, inCheckout(context), previousOverride(context)),
+  services: {
+    turn: turnServices,
+    commands: (definition, to, names) => [serviceLine(definition, to, names)],
+    byHand: (context, to, names) => [
+      inCheckout(context) + serviceLine(context.definition, to, names, previousOverride(context)),
+    ],
+  },
 };
 
 /** Stopped by people's own hand, so that no reboot starts it again behind a release that is half done. */
@@ -43,12 +47,7 @@ async function stop(context: StepContext): Promise<StepResult> {
   const running = containers.filter(({ running }) => running);
   const grace = graceOf(context);
   const began = Date.now();
-  for (const { id, service, restartPolicy } of running)
-    // A container that always restarts comes back with the engine even after it was stopped.
-    if (restartPolicy === 'always')
-      await context.change(`hold-${service}-${id.slice(0, 12)}`, {
-        argv: ['docker', 'update', '--restart', 'unless-stopped', id],
-      });
+  await hold(context, running);
   const services = [...new Set(containers.map(({ service }) => service))];
   if (services.length > 0 || context.began('stop'))
     await context.change('stop', { argv: stopArgv(definition, services, grace), deadlineMs: timeoutMs });
@@ -70,9 +69,10 @@ async function stop(context: StepContext): Promise<StepResult> {
 /** New containers of the release's images, and of no other service's; proven by their ids and by watching them. */
 async function start(context: StepContext, release: Release): Promise<StepResult> {
   const { definition } = context;
-  const { restart = [], timeoutMs, observeMs } = composeOf(definition);
+  const { timeoutMs, observeMs } = composeOf(definition);
+  const restart = restarted(definition);
   const override = overrideOf(context, release);
-  const project = await readProject(context, override);
+  const project = withoutEffects(definition, await readProject(context, override));
   if (project.unset.length > 0)
     throw fail(
       'NotStarted',
@@ -147,8 +147,12 @@ async function startNeeded(
     }
   };
   own.forEach(visit);
+  const effects = effectServices(context.definition);
   const absent = [...wanted].filter(
-    (service) => !own.includes(service) && !others.some((one) => one.service === service && one.running),
+    (service) =>
+      !own.includes(service) &&
+      !effects.includes(service) &&
+      !others.some((one) => one.service === service && one.running),
   );
   if (absent.length === 0) return;
   const argv = [
@@ -167,44 +171,12 @@ async function startNeeded(
   await observe(context, started, { timeoutMs, observeMs: 0 });
 }
 
-function upArgv(definition: Definition, services: string[], override?: string): Argv {
-  const renew = composeOf(definition).renew_anonymous_volumes ? ['--renew-anon-volumes'] : [];
-  // A new container even where nothing changed: it reads its checkout and its variables anew, and proves that it started.
-  return [
-    ...composeArgv(definition, override),
-    'up',
-    '--detach',
-    '--no-build',
-    '--no-deps',
-    '--force-recreate',
-    ...renew,
-    ...services,
-  ];
-}
-
-function stopArgv(definition: Definition, services: string[], grace: number | undefined): Argv {
-  return [
-    ...composeArgv(definition),
-    'stop',
-    ...(grace === undefined ? [] : ['--timeout', String(grace)]),
-    ...services,
-  ];
-}
-
-/** Undefined: what the compose file says. */
-function graceOf({ definition, run, at }: StepContext): number | undefined {
-  const own = composeOf(definition).graceMs;
-  const seconds = own === undefined ? undefined : Math.ceil(own / 1000);
-  return at.undo || run.kind === 'rollback' ? Math.min(seconds ?? shortGraceSeconds, shortGraceSeconds) : seconds;
-}
-
-function overrideOf(context: StepContext, release: Release | null): string | undefined {
-  const path = release ? imagesOverride(context, release) : undefined;
-  return path && existsSync(path) ? path : undefined;
-}
-
 function previousOverride(context: StepContext): string | undefined {
   return overrideOf(context, context.run.previous);
+}
+
+function inCheckout({ definition }: StepContext): string {
+  return `cd ${quoted(definition.directory)} && `;
 }
 
 function lines(
@@ -212,14 +184,15 @@ function lines(
   before: string,
   override?: string,
 ): Record<'stop' | 'start' | 'open' | 'close', string[]> {
-  const { services = [], restart = [], graceMs } = composeOf(definition);
+  const { services = [], graceMs } = composeOf(definition);
+  const restart = restarted(definition);
   const { open } = definition.runtime;
   const line = (argv: Argv, env = {}) => `${before}${shellLine(argv, env)}`;
   const grace = graceMs === undefined ? undefined : Math.ceil(graceMs / 1000);
   return {
     stop: [line(stopArgv(definition, services, grace))],
     start: [
-      line(upArgv(definition, services, override), guardOf(definition)),
+      line(upArgv(definition, withoutEffects(definition, { ours: services }).ours, override), guardOf(definition)),
       ...(restart.length > 0 ? [line([...composeArgv(definition, override), 'restart', ...restart])] : []),
     ],
     open: open === 'at_start' ? [] : [line(open.open)],

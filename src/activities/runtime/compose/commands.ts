@@ -1,0 +1,45 @@
+import { existsSync } from 'node:fs';
+import type { Argv, Definition, Release } from '../../../model.js';
+import type { StepContext } from '../../context.js';
+import { imagesOverride } from '../../source/images/record.js';
+import { composeArgv, composeOf } from './arguments.js';
+
+export function upArgv(definition: Definition, services: string[], override?: string): Argv {
+  const renew = composeOf(definition).renew_anonymous_volumes ? ['--renew-anon-volumes'] : [];
+  // A new container even where nothing changed: it reads its checkout and its variables anew, and proves that it started.
+  return [
+    ...composeArgv(definition, override),
+    'up',
+    '--detach',
+    '--no-build',
+    '--no-deps',
+    '--force-recreate',
+    ...renew,
+    ...services,
+  ];
+}
+
+export function stopArgv(definition: Definition, services: string[], grace: number | undefined): Argv {
+  return [
+    ...composeArgv(definition),
+    'stop',
+    ...(grace === undefined ? [] : ['--timeout', String(grace)]),
+    ...services,
+  ];
+}
+
+/** Going back is in a hurry: whoever has not stopped by then is killed. */
+const shortGraceSeconds = 5;
+
+/** Undefined: what the compose file says. */
+export function graceOf({ definition, run, at }: StepContext): number | undefined {
+  const own = composeOf(definition).graceMs;
+  const seconds = own === undefined ? undefined : Math.ceil(own / 1000);
+  return at.undo || run.kind === 'rollback' ? Math.min(seconds ?? shortGraceSeconds, shortGraceSeconds) : seconds;
+}
+
+/** The file that pins each service to its image's id, where the release has one. */
+export function overrideOf(context: StepContext, release: Release | null): string | undefined {
+  const path = release ? imagesOverride(context, release) : undefined;
+  return path && existsSync(path) ? path : undefined;
+}
