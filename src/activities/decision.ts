@@ -79,7 +79,7 @@ export async function choose(context: Step): Promise<Choice> {
 /** Does what was chosen, after seeing once more that it still is what people saw; claims success only from the revisions afterwards. */
 export async function putBack(context: Step, choice: Choice): Promise<StepResult> {
   const point = await findPoint(context);
-  if (choice.decision !== 'keep') await noteEffects(context);
+  if (['put-back', 'undo'].includes(choice.decision)) await noteEffects(context);
   if (choice.decision === 'put-back') {
     const replacement = (await readReplacement(context.folder)) ?? (await prepare(context, point, choice));
     for (const store of stores(context.definition)) await swap(context, store, replacement);

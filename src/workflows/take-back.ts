@@ -69,7 +69,8 @@ async function serveAgain(saga: Saga): Promise<boolean> {
   try {
     verified = (await saga.check('verify', run.previous)) === 'done';
     await saga.attempt('reopen', () => runtime.open(run));
-    if (saga.has('effects')) await saga.attempt('effects', () => startEffects(saga, run.previous));
+    // An act of the way back, told apart on the host from the start that was taken back.
+    if (saga.has('effects')) await saga.attempt('effects', () => startEffects(saga, run.previous), true);
     return verified;
   } catch (error) {
     if (error instanceof TurnBack) return false;

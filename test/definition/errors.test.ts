@@ -460,6 +460,20 @@ const mistakes: [title: string, from: string, to: string, errors: string[]][] = 
     'backup: { schedule: daily }\ngates:',
     ['systems/shop.yaml:22:21 backup.schedule: expected five cron fields such as 15 2 * * *, got `daily`'],
   ],
+  [
+    'an effect that cannot be stopped',
+    'gates:',
+    'effects: { mail: { start: [bin/mail] } }\ngates:',
+    ['systems/shop.yaml:22:12 effects.mail: expected services, or start and stop, got start'],
+  ],
+  [
+    'an effect of services that `start` cannot leave stopped',
+    'gates:',
+    'effects: { mail: { services: [mailer] } }\ngates:',
+    [
+      'systems/shop.yaml:22:31 effects.mail.services[0]: expected a service of runtime.compose.services (there is none), got `mailer`',
+    ],
+  ],
 ];
 
 describe('an error of a definition', () => {

@@ -1,14 +1,23 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Status } from '../../src/model.js';
 import { ending, until, withStand, type Stand } from './stand.js';
 
 /** A release that waits for its sign-off: users are in. */
 const signedOff = (yaml: string) => yaml.replace('sign-off: none', 'sign-off: { deadline: 1h, on_deadline: remind }');
+/** Mail that is sent from the orders. */
+const mailing = (yaml: string) => `${signedOff(yaml)}
+effects:
+  mail: { start: [sh, -c, "echo on >>mail.log"], stop: [sh, -c, "echo off >>mail.log"], sql: SELECT item FROM orders WHERE item = 'Teapot' }
+`;
 
 async function order({ shop }: Stand): Promise<number> {
   const body = JSON.stringify({ customer: 1, item: 'Teapot', total_cents: 1999 });
   return (await fetch(`${shop.url}/orders`, { method: 'POST', headers: { authorization: `Bearer ${shop.token}`, 'content-type': 'application/json' }, body })).status;
 }
+
+const mail = async ({ shop }: Stand) => (await readFile(join(shop.directory, 'mail.log'), 'utf8')).trim().split('\n');
 
 describe('after open', () => {
   it('puts no data back without a person, who sees the rows that it would cost', async () => {
@@ -21,9 +30,15 @@ describe('after open', () => {
       expect(question.detail?.[0]).toContain('put-back: the data of');
       expect(question.detail?.slice(1).sort()).toEqual(['main.public.customers: 1 rows would be lost', 'main.public.orders: 1 rows would be lost', 'main.public.payments: 1 rows would be lost']);
       await approved.handle.signal('approve', { gate: 'rollback', by: 'ann', plan: question.plan, reason: 'the order was ours' });
-      expect(await ending(approved.handle)).toMatchObject({ outcome: 'rolled-back', failed: false, current: '1.0.0' });
+      // Users are in again; what acts on the outside world waits for who has seen what the data that is back does not know.
+      const { plan, detail } = await approved.ask('effects');
       expect((await (await fetch(`${stand.shop.url}/health`)).json()) as object).toMatchObject({ version: '1.0.0' });
-    }, { definition: signedOff });
+      expect(detail?.[0]).toBe('mail, only in what was replaced: {"item": "Teapot"}');
+      expect(await mail(stand)).toEqual(['on', 'off', 'on', 'off']);
+      await approved.handle.signal('answer', { to: 'effects', answer: 'start', by: 'ann', plan });
+      expect(await ending(approved.handle)).toMatchObject({ outcome: 'rolled-back', failed: false, current: '1.0.0' });
+      expect(await mail(stand)).toEqual(['on', 'off', 'on', 'off', 'on']);
+    }, { definition: mailing });
   }, 180_000);
 
   it('puts data back by itself where it is proven that nobody wrote a row', async () => {
