@@ -1,5 +1,5 @@
-import { fail } from '../../../errors.js';
-import type { Contents, StoreBackup } from '../contract.js';
+import type { StoreBackup } from '../contract.js';
+import { catalogDifferences, contentDifferences } from '../differences.js';
 import { atDatabase } from './address.js';
 import { comparable, readCatalog } from './catalog.js';
 import { close, connect, withSession } from './connect.js';
@@ -15,7 +15,7 @@ export async function findDifferences(link: Link, name: string, backup: StoreBac
     try {
       return [
         ...contentDifferences(backup.contents, await readContents([session, second])),
-        ...catalogDifferences(backup.catalog, await readCatalog(session)),
+        ...catalogDifferences(without(backup.catalog), without(await readCatalog(session)), comparable),
         ...outOfRange(backup.catalog.sequences ?? [], await readPositions(session)),
       ];
     } finally {
@@ -24,45 +24,9 @@ export async function findDifferences(link: Link, name: string, backup: StoreBac
   });
 }
 
-export function refuseDifferences(backup: StoreBackup, differences: string[]): void {
-  if (differences.length === 0) return;
-  const more = differences.length > 5 ? `; and ${differences.length - 5} more` : '';
-  const shown = differences.slice(0, 5).map((line) => (line.length > 200 ? `${line.slice(0, 200)}…` : line));
-  throw fail(
-    'BackupUnusable',
-    `the restore of ${backup.file} is not equal to the backup: ${shown.join('; ').replace(/\s+/g, ' ')}${more}`,
-    {
-      differences: differences.length,
-    },
-  );
-}
-
-export function contentDifferences(wanted: Contents, found: Contents): string[] {
-  const names = [...new Set([...Object.keys(wanted.tables), ...Object.keys(found.tables)])].sort();
-  return names.flatMap((name) => {
-    const [want, have] = [wanted.tables[name], found.tables[name]];
-    if (!want) return [`table ${name} was not in the backup`];
-    if (!have) return [`table ${name} is missing`];
-    if (want.rows !== have.rows) return [`table ${name} has ${have.rows} rows, not ${want.rows}`];
-    return want.hash === have.hash ? [] : [`table ${name} has other content`];
-  });
-}
-
 /** Headings `database` and `sequences` are compared apart. */
-export function catalogDifferences(wanted: Record<string, string[]>, found: Record<string, string[]>): string[] {
-  const headings = [...new Set([...Object.keys(wanted), ...Object.keys(found)])].filter(
-    (heading) => !['database', 'sequences'].includes(heading),
+function without(catalog: Record<string, string[]>): Record<string, string[]> {
+  return Object.fromEntries(
+    Object.entries(catalog).filter(([heading]) => !['database', 'sequences'].includes(heading)),
   );
-  return headings.flatMap((heading) => {
-    const have = wordsOf(found[heading] ?? []);
-    const want = wordsOf(wanted[heading] ?? []);
-    return [
-      ...[...want].filter(([key]) => !have.has(key)).map(([, line]) => `${heading}: missing ${line}`),
-      ...[...have].filter(([key]) => !want.has(key)).map(([, line]) => `${heading}: unexpected ${line}`),
-    ];
-  });
-}
-
-function wordsOf(lines: string[]): Map<string, string> {
-  return new Map(lines.map((line) => [comparable(line), line]));
 }

@@ -4,10 +4,11 @@ import { fail, failureType, rootMessage } from '../../../errors.js';
 import { replaceFile } from '../../../lib/files.js';
 import type { StepContext } from '../../context.js';
 import type { StoreBackup } from '../contract.js';
+import { refuseDifferences } from '../differences.js';
 import { fullDisk } from '../full-disk.js';
 import { withPlainFile, withScratch } from '../stored-file.js';
 import { atDatabase } from './address.js';
-import { findDifferences, refuseDifferences } from './compare.js';
+import { findDifferences } from './compare.js';
 import { query, withSession, type Session } from './connect.js';
 import {
   createEmpty,

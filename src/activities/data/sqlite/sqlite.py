@@ -1,23 +1,117 @@
-"""Reads one SQLite file. Argument: the file. Standard input: one statement. Standard output: its rows, one JSON object a line."""
+"""What Slipway asks of one SQLite file: `sqlite.py rows|copy|look|settle FILE [TO]`. Nothing here makes a file that is missing."""
 
+import hashlib
 import json
+import marshal
 import pathlib
 import sqlite3
 import sys
 
+BUSY = 3
 
-def main(path):
-    # mode=ro: a file that is missing is an error, never an empty database made in passing.
-    uri = pathlib.Path(path).absolute().as_uri() + "?mode=ro"
-    connection = sqlite3.connect(uri, uri=True, timeout=10)
+
+def rows(path):
+    """Standard input: one statement. Standard output: its rows, one JSON object a line."""
+    connection = open_file(path, "mode=ro")
+    connection.execute("PRAGMA query_only = ON")
+    cursor = connection.execute(sys.stdin.read())
+    names = [column[0] for column in cursor.description or []]
+    for row in cursor:
+        print(json.dumps(dict(zip(names, map(plain, row)))))
+    connection.close()
+
+
+def copy(path, to):
+    """Into a file that is there, empty, by SQLite's own backup, beside whoever writes: in one step, so that no write makes it begin anew."""
+    source = open_file(path, "mode=ro", timeout=60)
+    target = sqlite3.connect(to, isolation_level=None)
+    # The caller makes it durable; what an error leaves is thrown away.
+    target.execute("PRAGMA journal_mode = OFF")
+    target.execute("PRAGMA synchronous = OFF")
+    source.backup(target, pages=-1)
+    target.close()
+    source.close()
+
+
+def look(path, option="checked"):
+    """All that makes two databases equal, as JSON. `checked`: with integrity and foreign keys. The file is one that nobody writes."""
+    connection = open_file(path, "immutable=1")
+    found = {"tables": tables_of(connection)}
+    if option == "checked":
+        found["damage"] = [line for (line,) in connection.execute("PRAGMA integrity_check") if line != "ok"]
+        found["catalog"] = catalog_of(connection)
+    print(json.dumps(found))
+
+
+def count(path):
+    """As `look`, of the tables alone, and of a file that others may have open."""
+    connection = open_file(path, "mode=ro", timeout=60)
+    connection.execute("BEGIN")
+    print(json.dumps({"tables": tables_of(connection)}))
+    connection.close()
+
+
+def settle(path):
+    """Plays what a crash or an open log left into the file, so that it is whole by itself. Fails where somebody else uses it."""
+    connection = open_file(path, "mode=rw", timeout=5)
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    connection.close()
+    if busy:
+        fail(f"{path}: somebody else uses it", BUSY)
+
+
+def open_file(path, option, timeout=10):
+    uri = pathlib.Path(path).absolute().as_uri() + "?" + option
+    return sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
+
+
+def tables_of(connection):
+    """Rows and a hash of every table that has content of its own: a virtual one keeps its content in others."""
+    listed = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL %' OR name = 'sqlite_sequence' ORDER BY name"
+    )
+    return {name: content(connection, name) for (name,) in listed.fetchall()}
+
+
+def content(connection, table):
     try:
-        connection.execute("PRAGMA query_only = ON")
-        cursor = connection.execute(sys.stdin.read())
-        names = [column[0] for column in cursor.description or []]
-        for row in cursor:
-            print(json.dumps(dict(zip(names, map(plain, row)))))
+        return hash_rows(connection, table)
+    except sqlite3.OperationalError as error:
+        if "decode" not in str(error):
+            raise
+    # Text that is no UTF-8 is content all the same.
+    connection.text_factory = lambda found: found.decode("utf-8", "surrogateescape")
+    try:
+        return hash_rows(connection, table)
     finally:
-        connection.close()
+        connection.text_factory = str
+
+
+def hash_rows(connection, table):
+    found, hashed = 0, hashlib.sha256()
+    cursor = connection.execute('SELECT * FROM "' + table.replace('"', '""') + '"')
+    while some := cursor.fetchmany(500):
+        found += len(some)
+        # Format 2 tells types apart and is the same for the same values, whichever Python writes it.
+        hashed.update(marshal.dumps(some, 2))
+    return {"rows": found, "hash": hashed.hexdigest()}
+
+
+PRAGMAS = ["user_version", "application_id", "encoding", "page_size", "auto_vacuum"]
+
+
+def catalog_of(connection):
+    schema = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name")
+    broken = {}
+    for table, *_ in connection.execute("PRAGMA foreign_key_check"):
+        broken[table] = broken.get(table, 0) + 1
+    return {
+        "schema": [json.dumps(row) for row in schema],
+        "settings": [f"{name} = {connection.execute('PRAGMA ' + name).fetchone()[0]}" for name in PRAGMAS],
+        # Many applications never turn foreign keys on: what was broken before is no fault of the copy.
+        "broken foreign keys": [f"{table}: {rows}" for table, rows in sorted(broken.items())],
+    }
 
 
 def plain(value):
@@ -29,8 +123,14 @@ def plain(value):
     return value
 
 
+def fail(text, code=1):
+    print(text, file=sys.stderr)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
+    command, *arguments = sys.argv[1:]
     try:
-        main(sys.argv[1])
-    except sqlite3.Error as error:
-        sys.exit(f"{sys.argv[1]}: {error}")
+        {"rows": rows, "copy": copy, "look": look, "count": count, "settle": settle}[command](*arguments)
+    except (sqlite3.Error, UnicodeError) as error:
+        fail(f"{arguments[0]}: {error}")

@@ -1,0 +1,19 @@
+import { fileURLToPath } from 'node:url';
+import type { CommandResult } from '../../../lib/command.js';
+import type { CommandRequest, StepContext } from '../../context.js';
+
+const program = fileURLToPath(new URL('./sqlite.py', import.meta.url));
+
+/** Exit code where somebody else uses the file. */
+export const busy = 3;
+const dayMs = 86_400_000;
+
+/** Runs the one program that reads and copies SQLite files. Throws ToolMissing, CommandFailed. */
+export async function runSqlite(
+  context: StepContext,
+  args: string[],
+  more: Pick<CommandRequest, 'input' | 'ok' | 'outputFile'> = {},
+): Promise<CommandResult> {
+  const argv = [await context.tools.find('python3'), program, ...args];
+  return context.read({ argv, deadlineMs: dayMs, ...more });
+}

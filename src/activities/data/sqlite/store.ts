@@ -1,0 +1,79 @@
+import { resolve } from 'node:path';
+import { makeWhole, realCalls, swapIn } from './swap.js';
+import type { Database } from '../../../model.js';
+import type { StepContext } from '../../context.js';
+import { identityOf, placeOf, type Place } from '../beside/place.js';
+import type { Store } from '../contract.js';
+import { takeBackup } from './backup.js';
+import { swapByHand } from './by-hand.js';
+import { settle } from './companions.js';
+import { discardKept, keptBeside } from './kept.js';
+import { checkFile, sizeOf } from './preflight.js';
+import { readRows } from './read-rows.js';
+import { makeScratch, proveBackup } from './restored.js';
+import { countersOf, makeStandby, restoreBeside, unused, writtenBetween } from './standby.js';
+
+type Sqlite = Extract<Database, { sqlite: unknown }>['sqlite'];
+
+/** Bytes a second that a plain copy moves, and that are counted and hashed: what a busy disk gave, not the best seen. */
+const copyRate = 400e6;
+const countRate = 150e6;
+const most = 500;
+
+/** One SQLite file. Its copies stand in `.slipway` beside it, so that a rename puts one in its place. */
+export function sqliteStore(name: string, sqlite: Sqlite): Store {
+  const at = (context: StepContext): Promise<Place> =>
+    placeOf(name, context.run.id, resolve(context.definition.directory, sqlite.file));
+  return {
+    name,
+    kind: 'sqlite',
+    preflight: async (context) => checkFile(context, await at(context)),
+    size: async (context) => sizeOf((await at(context)).live),
+    backup: async (context, folder) => takeBackup(context, await at(context), folder),
+    prove: proveBackup,
+    scratch: makeScratch,
+    standby: async (context) => makeStandby(context, await at(context)),
+    downtime: async (context) => {
+      const size = await sizeOf((await at(context)).live);
+      return { seconds: size / copyRate + size / countRate };
+    },
+    swapIn: async (context, standby) =>
+      swapIn(await at(context), standby, { ...realCalls, settle: (file) => settle(context, file) }),
+    reopen: async (context) => makeWhole(await at(context), realCalls),
+    live: async (context) => {
+      const { live } = await at(context);
+      return { name: live, oid: await identityOf(live), system: 'file' };
+    },
+    restore: async (context, folder, backup) => restoreBeside(context, await at(context), folder, backup),
+    has: async (_context, { copy, copyOid }) => (await identityOf(copy)) === copyOid && unused(copy),
+    counters: async (context) => countersOf(context, (await at(context)).live),
+    written: async (context, since) =>
+      since && writtenBetween(since, await countersOf(context, (await at(context)).live)),
+    rows: async (context, sql) => {
+      const { live } = await at(context);
+      const one = sql.trim().replace(/;$/, '');
+      const found = await readRows(context, live, `SELECT * FROM (${one}\n) LIMIT ${most}`);
+      return found.map((row) => JSON.stringify(row));
+    },
+    kept: async (context) => keptBeside(await at(context)),
+    discard: async (context, kept) => discardKept(await at(context), kept),
+    byHand: (_context, standby) => swapByHand(standby),
+    commands: () => commandsOf(name, sqlite),
+  };
+}
+
+function commandsOf(name: string, { file }: Sqlite): ReturnType<Store['commands']> {
+  const copy = `.slipway/${file.split('/').at(-1)}.s-…`;
+  return {
+    backup: [`sqlite3 ${file} '.backup ${name}.sqlite', in one step`, 'count and hash every table of the copy'],
+    prove: [
+      `a copy of ${name}.sqlite: PRAGMA integrity_check, PRAGMA foreign_key_check`,
+      'compare schema, rows, hashes, user_version with the manifest',
+    ],
+    standby: [
+      `sqlite3 ${file} 'PRAGMA wal_checkpoint(TRUNCATE)', with no process that has it open`,
+      `cp ${file} ${copy}`,
+    ],
+    swapIn: [`ln ${file} .slipway/….r-…`, `mv ${copy} ${file}`],
+  };
+}

@@ -1,0 +1,195 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, chown, readdir, rename, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { placeOf } from '../../../../src/activities/data/beside/place.js';
+import { settle } from '../../../../src/activities/data/sqlite/companions.js';
+import { makeWhole, realCalls, swapIn, type Calls } from '../../../../src/activities/data/sqlite/swap.js';
+import type { StandbyRecord } from '../../../../src/activities/data/contract.js';
+import { reversed } from '../../../../src/activities/records.js';
+import { makeApp, type App } from './app.js';
+
+const release = `INSERT INTO jobs (name) VALUES ('by the release'); ALTER TABLE tags RENAME TO labels; DELETE FROM jobs WHERE id < 2000`;
+
+describe('putting a SQLite file back', { timeout: 60_000 }, () => {
+  let app: App;
+  let before: string;
+  let standby: StandbyRecord;
+  beforeEach(async () => {
+    app = await makeApp();
+    // A log that an application left when it died belongs to the state that is kept.
+    app.crash(`INSERT INTO jobs (name) VALUES ('in the log alone')`);
+    standby = await app.store.standby(app.context);
+    before = app.dump();
+    expect(before).toMatch(/in the log alone/);
+  });
+  afterEach(() => app.close());
+
+  it('gives exactly what was there, and keeps what it replaced', async () => {
+    app.sql(release);
+    const after = app.dump();
+    await app.store.swapIn(app.context, standby);
+    expect(app.dump()).toBe(before);
+    expect(app.dump(standby.replaced)).toBe(after);
+    expect((await app.store.swapIn(app.context, standby)).note).toMatch(/already/);
+    expect(await app.store.has(app.context, standby)).toBe(false);
+    expect(await app.store.kept(app.context)).toMatchObject([
+      { is: 'replaced', name: standby.replaced, run: app.context.run.id },
+    ]);
+  });
+
+  it('can be taken back, and done again: each time the other one is kept', async () => {
+    app.sql(release);
+    const after = app.dump();
+    await app.store.swapIn(app.context, standby);
+    const back = reversed(standby);
+    await app.store.swapIn(app.context, back);
+    expect(app.dump()).toBe(after);
+    expect(app.dump(back.replaced)).toBe(before);
+    await app.store.swapIn(app.context, reversed(back));
+    expect(app.dump()).toBe(before);
+    expect((await app.store.kept(app.context)).map(({ is }) => is)).toEqual(['replaced']);
+  });
+
+  it('is not undone by a log that the release left beside the file', async () => {
+    app.crash(release);
+    expect((await stat(`${app.file}-wal`)).size).toBeGreaterThan(0);
+    await app.store.swapIn(app.context, standby);
+    expect(existsSync(`${app.file}-wal`)).toBe(false);
+    expect(app.dump()).toBe(before);
+    expect(app.dump(standby.replaced)).toMatch(/by the release/);
+  });
+
+  it('takes a file that is no database any more away as it is, with all that lies beside it', async () => {
+    app.crash(release);
+    const wal = (await stat(`${app.file}-wal`)).size;
+    await writeFile(app.file, 'overwritten by a mistake');
+    await app.store.swapIn(app.context, standby);
+    expect(app.dump()).toBe(before);
+    expect((await stat(`${standby.replaced}-wal`)).size).toBe(wal);
+    expect((await stat(standby.replaced)).size).toBe(24);
+    await app.store.swapIn(app.context, reversed(standby));
+    expect((await stat(`${app.file}-wal`)).size).toBe(wal);
+    expect((await stat(app.file)).size).toBe(24);
+  });
+
+  it('finds its copy again, and makes an unfinished one anew', async () => {
+    expect(await app.store.standby(app.context)).toEqual(standby);
+    await rename(`${standby.copy}.json`, `${standby.copy}.json.lost`);
+    expect((await app.store.kept(app.context)).map(({ is }) => is)).toEqual(['scratch']);
+    const again = await app.store.standby(app.context);
+    expect(again).toMatchObject({ copy: standby.copy, replaced: standby.replaced });
+    expect(app.dump(again.copy)).toBe(before);
+  });
+
+  it('keeps owner and mode', async () => {
+    await chmod(app.file, 0o660);
+    if (process.getuid?.() === 0) await chown(app.file, 1234, 2345);
+    const { uid, gid } = await stat(app.file);
+    const step = app.step('20260106T120000Z-abc124');
+    const taken = await app.store.backup(step, app.folder);
+    for (const made of [await app.store.standby(step), await app.store.restore(step, app.folder, taken)])
+      expect(await stat(made.copy)).toMatchObject({ uid, gid, mode: 0o100660 });
+  });
+
+  it('restores from a proven backup where the copy is gone', async () => {
+    const taken = await app.store.backup(app.context, app.folder);
+    await app.store.discard(app.context, (await app.store.kept(app.context))[0]!);
+    expect(await app.store.has(app.context, standby)).toBe(false);
+    app.sql(release);
+    const restored = await app.store.restore(app.context, app.folder, taken);
+    expect(await app.store.restore(app.context, app.folder, taken)).toEqual(restored);
+    await app.store.swapIn(app.context, restored);
+    expect(app.dump()).toBe(before);
+  });
+
+  it('is refused while somebody has the file open, for the copy as for the swap', async () => {
+    const writer = await app.writer();
+    try {
+      await expect(app.store.swapIn(app.context, standby)).rejects.toThrow(
+        /python3.* \(pid \d+\) has .*app 1#\.db.* open/,
+      );
+      await expect(app.store.standby(app.step('20260107T120000Z-abc125'))).rejects.toMatchObject({
+        type: 'NotStopped',
+      });
+    } finally {
+      writer.kill('SIGKILL');
+    }
+  });
+
+  it('touches neither a file that is another one, nor a copy that is another one', async () => {
+    await rename(standby.copy, `${standby.copy}.mine`);
+    await writeFile(standby.copy, 'mine');
+    await expect(app.store.swapIn(app.context, standby)).rejects.toThrow(/the copy .* is now inode \d+/);
+    await rename(`${standby.copy}.mine`, standby.copy);
+    await rename(app.file, `${app.file}.mine`);
+    await writeFile(app.file, 'mine');
+    await expect(app.store.swapIn(app.context, standby)).rejects.toMatchObject({ type: 'DataRefused' });
+    expect((await stat(app.file)).size).toBe(4);
+  });
+
+  it('works from a shell alone, twice', async () => {
+    app.crash(release);
+    const lines = ['set -eu', ...app.store.byHand(app.context, standby)].join('\n');
+    for (const _ of [1, 2]) execFileSync('sh', ['-c', lines], { cwd: '/' });
+    expect(app.dump()).toBe(before);
+    expect(app.dump(standby.replaced)).toMatch(/by the release/);
+    const [file] = await readdir(dirname(app.file));
+    await writeFile(join(dirname(app.file), 'other'), '');
+    await rename(join(dirname(app.file), 'other'), app.file);
+    expect(() => execFileSync('sh', ['-c', lines], { stdio: 'ignore' }), file).toThrow();
+  });
+
+  it.each([
+    ['a log that was left', async (file: string) => stat(file)],
+    ['a file that is no database any more', async (file: string) => writeFile(file, 'overwritten by a mistake')],
+  ])('ended before any of its calls, with %s, ends whole when it is called again', async (_what, harm) => {
+    for (let calls = 0; ; calls++) {
+      const one = await makeApp();
+      const whole = one.dump();
+      const kept = await one.store.standby(one.context);
+      one.crash(release);
+      await harm(one.file);
+      const left = (await stat(one.file)).size;
+      const place = await placeOf('main', one.context.run.id, one.file);
+      const killed = await swapIn(place, kept, killedAt(calls, one)).then(
+        () => false,
+        (error: Error) => {
+          if (!error.message.startsWith('killed')) throw error;
+          return true;
+        },
+      );
+      if (killed) {
+        // A new worker opens what was left, before anything reads it.
+        await makeWhole(place, realCalls);
+        if (String((await stat(one.file, { bigint: true })).ino) === kept.copyOid) expect(one.dump()).toBe(whole);
+        else if (left === 24) expect(existsSync(`${one.file}-wal`)).toBe(true);
+        else expect(one.dump()).toMatch(/by the release/);
+      }
+      await one.store.swapIn(one.context, kept);
+      expect(one.dump(), `killed before call ${calls}`).toBe(whole);
+      if (left === 24)
+        expect([(await stat(kept.replaced)).size, existsSync(`${kept.replaced}-wal`)]).toEqual([24, true]);
+      else expect(one.dump(kept.replaced)).toMatch(/by the release/);
+      expect((await one.store.kept(one.context)).map(({ is }) => is)).toEqual(['replaced']);
+      one.close();
+      if (!killed) return expect(calls).toBeGreaterThan(6);
+    }
+  });
+});
+
+/** Real calls, of which the one with that number, and all after it, never happen. */
+function killedAt(last: number, app: App): Calls {
+  let made = 0;
+  const calls: Calls = { ...realCalls, settle: (file) => settle(app.context, file) };
+  return Object.fromEntries(
+    Object.entries(calls).map(([name, call]) => [
+      name,
+      async (...args: never[]) => {
+        if (made++ >= last) throw new Error(`killed before ${name}`);
+        return (call as (...args: never[]) => unknown)(...args);
+      },
+    ]),
+  ) as unknown as Calls;
+}
