@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
-import { failureType } from '../../../errors.js';
-import { fail } from '../../../errors.js';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { fail, failureType } from '../../../errors.js';
 import type { StepContext } from '../../context.js';
 import { refuseOpen } from '../beside/openers.js';
 import { busy, runSqlite } from './program.js';
@@ -19,6 +18,8 @@ export function companionsOf(file: string): string[] {
 export async function settle(context: StepContext, file: string): Promise<boolean> {
   if (!existsSync(file)) return true;
   await refuseOpen([file, ...suffixes.map((suffix) => file + suffix)]);
+  // SQLite removes the log of what it takes for no database.
+  if (!isSqlite(file)) return false;
   try {
     const { exitCode } = await runSqlite(context, ['settle', file], { ok: [0, busy] });
     if (exitCode === busy) throw fail('NotStopped', `${file} is in use: stop what uses it, then try again`);
@@ -27,5 +28,16 @@ export async function settle(context: StepContext, file: string): Promise<boolea
     if (failureType(error) !== 'CommandFailed') throw error;
     context.progress(`${file} cannot be settled: it is moved together with what lies beside it`);
     return false;
+  }
+}
+
+function isSqlite(file: string): boolean {
+  const start = Buffer.alloc(16);
+  const descriptor = openSync(file, 'r');
+  try {
+    const read = readSync(descriptor, start, 0, 16, 0);
+    return read === 0 ? !existsSync(`${file}-wal`) : start.toString('latin1') === 'SQLite format 3\0';
+  } finally {
+    closeSync(descriptor);
   }
 }

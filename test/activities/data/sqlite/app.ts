@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,7 +45,7 @@ export async function makeApp(parts: Partial<Definition> & { at?: string; env?: 
     return { ...context, run: { ...context.run, id: run } };
   };
   const sql = (script: string) => void python(`c.executescript(sys.argv[2])`, file, script);
-  sql(schema);
+  writeFileSync(file, (template ??= makeTemplate()));
   return {
     directory,
     file,
@@ -54,11 +54,7 @@ export async function makeApp(parts: Partial<Definition> & { at?: string; env?: 
     step,
     store: sqliteStore('main', sqlite),
     context: step(),
-    dump: (path = file) =>
-      python(`print(c.execute('PRAGMA user_version').fetchone(), *c.iterdump(), sep='\\n')`, path).replaceAll(
-        /^BEGIN.*$/gm,
-        '',
-      ),
+    dump: (path = file) => python(dump, path),
     writer: async () => {
       const child = spawn('python3', [
         '-c',
@@ -82,8 +78,23 @@ while True:
   };
 }
 
+let template: Buffer | undefined;
+
+/** The same for every application of a test file: made once. */
+function makeTemplate(): Buffer {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-sqlite-'));
+  python(`c.executescript(sys.argv[2])`, join(folder, 'app.db'), schema);
+  const content = readFileSync(join(folder, 'app.db'));
+  rmSync(folder, { recursive: true });
+  return content;
+}
+
 const open = `import sqlite3, sys
 c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)`;
+
+const dump = `c.text_factory = lambda text: text.decode('utf-8', 'surrogateescape')
+lines = [str(c.execute('PRAGMA user_version').fetchone()), *c.iterdump()]
+sys.stdout.buffer.write('\\n'.join(lines).encode('utf-8', 'surrogateescape'))`;
 
 function python(script: string, ...args: string[]): string {
   return execFileSync('python3', ['-c', `${open}\n${script}`, ...args], { encoding: 'utf8', maxBuffer: 1 << 28 });
