@@ -95,7 +95,9 @@ export async function putBack(context: Step, choice: Choice): Promise<StepResult
 }
 
 /** Tables that migration tools keep for themselves: their rows are no loss. */
-const bookkeeping = new Set(['public.SequelizeMeta', 'public.alembic_version', 'public.django_migrations']);
+const bookkeeping = new Set(
+  ['SequelizeMeta', 'alembic_version', 'django_migrations'].flatMap((table) => [table, `public.${table}`]),
+);
 
 async function findLoss(context: Step): Promise<Choice['loss']> {
   const folder = context.run.kind === 'rollback' ? releaseFolder(context) : context.folder;

@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { Definition } from '../model.js';
 
 /** Something of a host that only one environment can have. */
@@ -32,6 +32,7 @@ export function claimsOf(definition: Definition): Claim[] {
     if ('postgres' in database)
       claims.push(claim(`database ${databaseOf(definition, database.postgres.url)}`, `databases.${name}`));
     else if (database.sqlite.volume) volumes.add(database.sqlite.volume);
+    else claims.push(claim(`database ${resolve(definition.directory, database.sqlite.file)}`, `databases.${name}`));
   }
   for (const volume of volumes) claims.push(claim(`volume ${volume}`, 'runtime.container.volume'));
   return claims;

@@ -8,7 +8,7 @@ const built = {
   runtime: ['processes', 'compose', 'container'],
   source: ['git', 'images'],
   migrations: ['sequelize', 'alembic'],
-  databases: ['postgres'],
+  databases: ['postgres', 'sqlite'],
 };
 /** Kinds whose tools run inside a service, too. */
 const builtInside = ['postgres', 'sequelize', 'alembic'];
@@ -23,6 +23,11 @@ export function unbuilt(definition: Definition): string[] {
     ...kinds(runtime, 'runtime', ['processes', 'compose', 'container'], built.runtime),
     ...Object.entries(databases).flatMap(([name, database]) =>
       kinds(database, 'database', ['postgres', 'sqlite'], built.databases, `databases.${name}`),
+    ),
+    ...Object.entries(databases).flatMap(([name, database]): Part[] =>
+      'sqlite' in database && database.sqlite.volume
+        ? [[`database sqlite in volume ${database.sqlite.volume}`, `databases.${name}`]]
+        : [],
     ),
     ...kinds(migrations, 'migrations', ['sequelize', 'alembic', 'django', 'command'], built.migrations),
     ...Object.entries(migrations).flatMap(([tool, { at }]: [string, { at?: string }]): Part[] =>

@@ -6,12 +6,12 @@ describe('the stores of a definition', () => {
   const postgres = { url: '$URL', backup_url: '$BACKUP_URL', admin_url: '$ADMIN_URL' };
 
   it('are its databases, in its order', () => {
-    const names = stores(definitionOf('/srv', { databases: { main: { postgres }, audit: { postgres } } })).map(
+    const names = stores(definitionOf('/srv', { databases: { main: { postgres }, audit: { sqlite: { file: 'x.db' } } } })).map(
       ({ name, kind }) => [name, kind],
     );
     expect(names).toEqual([
       ['main', 'postgres'],
-      ['audit', 'postgres'],
+      ['audit', 'sqlite'],
     ]);
   });
 
@@ -19,15 +19,4 @@ describe('the stores of a definition', () => {
     const [store] = stores(definitionOf('/srv', { databases: { main: { postgres } } }));
     expect(store?.commands().backup.join('\n')).toMatch(/pg_dump .*--snapshot=….*\$BACKUP_URL/);
   });
-
-  it.each([['a kind without an adapter', { sqlite: { file: 'x.db' } }]])(
-    'are refused as not built for %s, with the place',
-    (_what, database) => {
-      const definition = definitionOf('/srv', {
-        databases: { main: database },
-        positions: { 'databases.main': 'systems/shop.yaml:9' },
-      });
-      expect(() => stores(definition)).toThrow(/^systems\/shop\.yaml:9: /);
-    },
-  );
 });
