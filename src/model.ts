@@ -153,7 +153,7 @@ export type Database =
 export interface Migrations {
   sequelize?: MigratingTool;
   alembic?: MigratingTool & { runs?: Argv };
-  django?: MigratingTool;
+  django?: MigratingTool & { runs?: Argv };
   command?: ToolPlace & { applied: Argv; heads: Argv; upgrade: Argv; downgrade?: Argv };
 }
 interface ToolPlace {

@@ -143,9 +143,9 @@ function wasOpen(context: Step): boolean {
   return begun(context, context.definition.runtime.open === 'at_start' ? 'start' : 'open');
 }
 
-/** Whether this release's migrations or code may have changed the data, though the revisions look the same. */
+/** Whether this release's migrations may have changed the data, though the revisions look the same. */
 function touched(context: Step): boolean {
-  return begun(context, 'migrate');
+  return begun(context, 'migrate') && !isEmpty(context.pinned.plan.pending);
 }
 
 function releaseFolder(context: Step): string | undefined {

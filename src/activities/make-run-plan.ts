@@ -69,7 +69,8 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
   const runs = runtime(definition).commands(definition);
   const resolved = run.kind === 'adopt' ? [] : await runtime(definition).resolved(context);
   const data = all.map((store) => store.commands());
-  const upgrade = tool?.commands(definition).upgrade ?? [];
+  const upgrades = !isEmpty(pending) || tool?.always;
+  const upgrade = (upgrades && tool?.commands(definition).upgrade) || [];
   return makePlan(definition, {
     kind: run.kind,
     version: run.version,

@@ -4,6 +4,7 @@ import { stores } from './data/lookup.js';
 import { effectsOf } from '../definition/effects.js';
 import { noteEffects } from './effect-rows.js';
 import { stopEffects } from './effects.js';
+import type { MigrationTool } from './migrations/contract.js';
 import { migrationTool } from './migrations/lookup.js';
 import { noteStopped, readReplacement, reversed, wasStopped, writeCounters, writeStandby } from './records.js';
 import { reopenStores } from './reopen.js';
@@ -63,9 +64,7 @@ export async function migrate(context: Step): Promise<StepResult> {
   const tool = migrationTool(definition);
   const before = await appliedRevisions(context);
   const known = await knownRevisions(context, run.version);
-  // A second attempt may find everything applied, by a command that has to be adopted all the same.
-  const pending = !isEmpty(missing(known, before)) || !isEmpty(missing(known, context.pinned.before));
-  const result = tool && pending ? await upgrade(context, before, known) : { note: 'no migration is pending' };
+  const result = tool ? await upgrade(context, tool, before, known) : { note: 'there is no migration tool' };
   const counters = await Promise.all(
     stores(definition).map(async (store) => [store.name, await store.counters(context)] as const),
   );
@@ -75,11 +74,10 @@ export async function migrate(context: Step): Promise<StepResult> {
 
 async function upgrade(
   context: Step,
+  tool: MigrationTool,
   before: Record<string, string[]>,
   known: Record<string, string[]>,
 ): Promise<StepResult> {
-  const tool = migrationTool(context.definition);
-  if (!tool) return {};
   const name = tool.database(context.definition);
   const wanted = [...new Set([...(context.pinned.before[name] ?? before[name] ?? []), ...(known[name] ?? [])])].sort();
   return tool.upgrade(context, context.definition.directory, wanted);

@@ -114,12 +114,7 @@ function deploySteps(definition: Definition, facts: PlanFacts): PlanStep[] {
       databases ? undefined : 'there is no database',
     ),
     change('switch', `the code of ${facts.version.version}`, commands.switch, commands.switchBack),
-    change(
-      'migrate',
-      pendingTitle(facts.pending),
-      pendingCount(facts.pending) > 0 ? commands.upgrade : [],
-      commands.swapIn,
-    ),
+    change('migrate', pendingTitle(facts.pending), commands.upgrade, commands.swapIn),
     change(
       'start',
       definition.runtime.open === 'at_start'

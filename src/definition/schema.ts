@@ -175,7 +175,12 @@ export const sections = {
     alembic: object({ ...migrationTool, runs: argv().describe('How alembic is called ([alembic])').optional() })
       .describe('alembic')
       .optional(),
-    django: object(migrationTool).describe('manage.py').optional(),
+    django: object({
+      ...migrationTool,
+      runs: argv().describe('How manage.py is called ([python3, manage.py])').optional(),
+    })
+      .describe('manage.py')
+      .optional(),
     command: object({
       applied: argv().describe('Prints the applied revisions, one a line'),
       heads: argv().describe('Prints the revisions that the code wants, one a line'),

@@ -7,11 +7,11 @@ type Part = [name: string, position: string];
 const built = {
   runtime: ['processes', 'compose', 'container'],
   source: ['git', 'images'],
-  migrations: ['sequelize', 'alembic'],
+  migrations: ['sequelize', 'alembic', 'django'],
   databases: ['postgres', 'sqlite'],
 };
 /** Kinds whose tools run inside a service, too. */
-const builtInside = ['postgres', 'sequelize', 'alembic'];
+const builtInside = ['postgres', 'sequelize', 'alembic', 'django'];
 /** Sections and options that wait for their build, by path. */
 const later = ['files.keep', 'window.announce', 'notes', 'notify'];
 

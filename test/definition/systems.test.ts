@@ -77,10 +77,10 @@ describe('unbuilt', () => {
 
   it('names each part that cannot be run, with its place', async () => {
     const lines = await of(
-      edited(shop, 'sequelize: {}', 'django: {}') + 'files: { keep: [storage] }\nnotify: { webhook: $HOOK }\n',
+      edited(shop, 'sequelize: {}', 'command: { applied: [a], heads: [b], upgrade: [c] }') + 'files: { keep: [storage] }\nnotify: { webhook: $HOOK }\n',
     );
     expect(lines).toEqual([
-      'migrations django (systems/shop.yaml:19)',
+      'migrations command (systems/shop.yaml:19)',
       'files keep (systems/shop.yaml:24)',
       'notify (systems/shop.yaml:25)',
     ]);

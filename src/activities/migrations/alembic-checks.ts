@@ -5,7 +5,6 @@ import { headsOf } from './alembic-graph.js';
 import { alembicRequest, graphOf } from './alembic-settings.js';
 import { alembicRows } from './applied.js';
 import { toolPlace } from './tool-request.js';
-import { urlReference } from './tool-settings.js';
 
 /** @see MigrationTool.preflight */
 export async function checkAlembic(context: StepContext, directory?: string): Promise<CheckResult[]> {
@@ -28,7 +27,7 @@ async function checkTool(context: StepContext, directory: string, where: string)
   const request = { ...alembicRequest(context, directory, ['current']), deadlineMs: 60_000 };
   const expected = `${request.argv.join(' ')} answers in ${toolPlace(request)}, and tells what the database says`;
   const result = (ok: boolean, seen: string) => unasked('migration-tool', ok, expected, seen, where);
-  const rows = await alembicRows(context, context.env.value(urlReference(context.definition)));
+  const rows = await alembicRows(context);
   try {
     const { stdout = '' } = await context.read(request);
     // Its log may stand between the lines, on either stream: each revision is looked for at the beginning of one.

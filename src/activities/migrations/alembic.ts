@@ -7,10 +7,10 @@ import { alembicLine, alembicRequest, graphOf, graphOfRun } from './alembic-sett
 import { undoTargets } from './alembic-undo.js';
 import { alembicRows } from './applied.js';
 import { applyPending } from './apply-pending.js';
-import { compareRevisions, demandSame, tell } from './compare.js';
+import { compareRevisions, demandReachable, demandSame } from './compare.js';
 import type { MigrationTool } from './contract.js';
-import { copyVariable, demandFollows } from './rehearsal-copy.js';
-import { databaseOf, urlReference } from './tool-settings.js';
+import { demandFollows, leadingTo } from './rehearsal-copy.js';
+import { databaseOf } from './tool-settings.js';
 import { detailsOf, isExit, pythonError } from './tool-error.js';
 
 /**
@@ -34,7 +34,7 @@ export const alembic: MigrationTool = {
 };
 
 async function applied(context: StepContext, url?: string): Promise<string[]> {
-  const rows = await alembicRows(context, url ?? context.env.value(urlReference(context.definition)));
+  const rows = await alembicRows(context, url);
   return withAncestors(await graphOfRun(context), rows);
 }
 
@@ -51,7 +51,7 @@ async function runUpgrade(context: StepContext, directory: string, wanted: strin
     if (url === undefined)
       return void (await context.change('migrate', alembicRequest(context, directory, ['upgrade', 'head'])));
     await demandFollows(context, url, (env) => alembicRequest(context, directory, ['current'], env));
-    await context.read(alembicRequest(context, directory, ['upgrade', 'head'], { [copyVariable(context)]: url }));
+    await context.read(alembicRequest(context, directory, ['upgrade', 'head'], leadingTo(context, url)));
   } catch (error) {
     if (!isExit(error)) throw error;
     const { missing } = compareRevisions(await applied(context, url), wanted);
@@ -69,13 +69,7 @@ async function runUpgrade(context: StepContext, directory: string, wanted: strin
 }
 
 async function downgradeTo(context: StepContext, directory: string, wanted: string[]): Promise<StepResult> {
-  const { missing, extra } = compareRevisions(await applied(context), wanted);
-  if (missing.length > 0)
-    throw fail(
-      'MigrationFailed',
-      `nothing was undone, since undoing cannot lead there: ${tell({ missing, extra: [] })}`,
-      { missing },
-    );
+  const extra = demandReachable(await applied(context), wanted);
   for (const target of undoTargets(await graphOfRun(context), [...extra, ...wanted], wanted))
     await undo(context, directory, target);
   demandSame(await applied(context), wanted, 'the undo');

@@ -19,6 +19,19 @@ export function isSame({ missing, extra }: Difference): boolean {
   return missing.length === 0 && extra.length === 0;
 }
 
+/** What has to be undone. Throws MigrationFailed where undoing alone does not lead to the wanted set. */
+export function demandReachable(applied: string[], wanted: string[]): string[] {
+  const { missing, extra } = compareRevisions(applied, wanted);
+  if (missing.length === 0) return extra;
+  throw fail(
+    'MigrationFailed',
+    `nothing was undone, since undoing cannot lead there: ${tell({ missing, extra: [] })}`,
+    {
+      missing,
+    },
+  );
+}
+
 /** Throws MigrationFailed naming every revision on one side only. */
 export function demandSame(applied: string[], wanted: string[], after: string): void {
   const difference = compareRevisions(applied, wanted);
@@ -28,7 +41,7 @@ export function demandSame(applied: string[], wanted: string[], after: string): 
     });
 }
 
-export function tell({ missing, extra }: Difference): string {
+function tell({ missing, extra }: Difference): string {
   const parts = [
     missing.length > 0 && `${missing.join(', ')} not applied`,
     extra.length > 0 && `${extra.join(', ')} applied, but not wanted`,

@@ -5,6 +5,8 @@ import type { StepContext } from '../context.js';
 export interface MigrationTool {
   /** Name (in `databases`) of the database it migrates. */
   database(definition: Definition): string;
+  /** `upgrade` has something to do also where nothing is pending. */
+  readonly always?: boolean;
   /** Revisions that the release's code knows, oldest first, read without building anything. */
   known(context: StepContext, release: Release): Promise<string[]>;
   /** Applied revisions, oldest first, read from the database itself; `url` defaults to the live one. [] for an empty database. */

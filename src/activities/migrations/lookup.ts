@@ -2,9 +2,10 @@ import { fail } from '../../errors.js';
 import type { Definition } from '../../model.js';
 import { alembic } from './alembic.js';
 import type { MigrationTool } from './contract.js';
+import { django } from './django.js';
 import { sequelize } from './sequelize.js';
 
-const tools: Record<string, MigrationTool> = { sequelize, alembic };
+const tools: Record<string, MigrationTool> = { sequelize, alembic, django };
 
 /** What changes the schema; undefined where the definition declares nothing. Throws NotBuilt for what this build does not have. */
 export function migrationTool({ environment, migrations = {}, positions }: Definition): MigrationTool | undefined {

@@ -2,18 +2,27 @@ import { randomBytes } from 'node:crypto';
 import { fail, failureType } from '../../errors.js';
 import type { CommandRequest, StepContext } from '../context.js';
 import { urlOfDatabase } from '../data/postgres/address.js';
-import { declaredTool, urlReference } from './tool-settings.js';
+import { declaredTool, migratedDatabase } from './tool-settings.js';
 
-/** The variable that leads the tool to another database. Throws BadDefinition for a literal URL. */
-export function copyVariable({ definition }: StepContext): string {
-  const reference = urlReference(definition);
-  const [, name] = /^\$\{?(\w+)\}?$/.exec(reference) ?? [];
-  if (name) return name;
+/** The variable that leads the tool to another database, and what it has to hold. Throws BadDefinition where there is none. */
+export function leadingTo(context: StepContext, url: string): Record<string, string> {
+  const { definition, env } = context;
+  const database = migratedDatabase(definition);
   const where = definition.positions['databases'] ?? definition.environment;
-  throw fail(
-    'BadDefinition',
-    `${where}: a rehearsal needs the database's url as a variable of env_file, such as $DATABASE_URL`,
-  );
+  if ('postgres' in database) {
+    const [, name] = /^\$\{?(\w+)\}?$/.exec(database.postgres.url) ?? [];
+    if (name) return { [name]: url };
+    throw fail(
+      'BadDefinition',
+      `${where}: a rehearsal needs the database's url as a variable of env_file, such as $DATABASE_URL`,
+    );
+  }
+  const { variable } = database.sqlite;
+  if (variable === undefined)
+    throw fail('BadDefinition', `${where}: a rehearsal needs sqlite.variable, which leads the application to the copy`);
+  // A URL stays one, with the driver that the application names.
+  const [scheme = ''] = /^sqlite[^:]*:\/\/\/?/.exec(env.get(variable)?.reveal() ?? '') ?? [];
+  return { [variable]: `${scheme}${url}` };
 }
 
 /**
@@ -25,14 +34,16 @@ export async function demandFollows(
   url: string,
   asking: (variables: Record<string, string>) => CommandRequest,
 ): Promise<void> {
-  const variable = copyVariable(context);
-  const nowhere = urlOfDatabase(url, `slipway_nowhere_${randomBytes(6).toString('hex')}`);
+  const name = `slipway_nowhere_${randomBytes(6).toString('hex')}`;
+  const inPostgres = 'postgres' in migratedDatabase(context.definition);
+  const leading = leadingTo(context, inPostgres ? urlOfDatabase(url, name) : `/${name}/none.db`);
   try {
-    await context.read(asking({ [variable]: nowhere }));
+    await context.read(asking(leading));
   } catch (error) {
     if (failureType(error) === 'CommandFailed') return;
     throw error;
   }
+  const [variable] = Object.keys(leading);
   const { kind } = declaredTool(context.definition);
   throw fail(
     'DataRefused',

@@ -6,7 +6,6 @@ import { unasked, type StepContext } from '../context.js';
 import { sequelizeRows } from './applied.js';
 import { liveMigrations, migrationsFolder, sequelizeOf, toolFolder, toolPath } from './sequelize-settings.js';
 import { toolRequest } from './tool-request.js';
-import { urlReference } from './tool-settings.js';
 
 /** @see MigrationTool.preflight */
 export async function checkSequelize(context: StepContext, directory?: string): Promise<CheckResult[]> {
@@ -37,7 +36,7 @@ export async function checkSequelize(context: StepContext, directory?: string): 
 
 /** Its status command, where that changes nothing: it makes the table "SequelizeMeta" in a database that has none. */
 async function askTool(context: StepContext, directory: string): Promise<string> {
-  const isNew = (await sequelizeRows(context, context.env.value(urlReference(context.definition)))).length === 0;
+  const isNew = (await sequelizeRows(context)).length === 0;
   const args = isNew ? ['--version'] : ['db:migrate:status'];
   const { stdout = '' } = await context.read({
     ...toolRequest(context, directory, [toolPath, ...args]),

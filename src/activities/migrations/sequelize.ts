@@ -4,13 +4,13 @@ import type { StepContext } from '../context.js';
 import { source } from '../source/lookup.js';
 import { sequelizeRows } from './applied.js';
 import { applyPending } from './apply-pending.js';
-import { compareRevisions, demandSame, tell } from './compare.js';
+import { compareRevisions, demandReachable, demandSame } from './compare.js';
 import type { MigrationTool } from './contract.js';
 import { checkSequelize } from './sequelize-checks.js';
 import { liveMigrations, migrationsFolder, toolPath } from './sequelize-settings.js';
-import { copyVariable, demandFollows } from './rehearsal-copy.js';
+import { demandFollows, leadingTo } from './rehearsal-copy.js';
 import { toolLine, toolRequest } from './tool-request.js';
-import { databaseOf, urlReference } from './tool-settings.js';
+import { databaseOf } from './tool-settings.js';
 import { detailsOf, isExit } from './tool-error.js';
 
 /** What sequelize-cli takes for a migration. */
@@ -36,7 +36,7 @@ export const sequelize: MigrationTool = {
 };
 
 async function applied(context: StepContext, url?: string): Promise<string[]> {
-  return sequelizeRows(context, url ?? context.env.value(urlReference(context.definition)));
+  return sequelizeRows(context, url);
 }
 
 async function upgrade(context: StepContext, directory: string, wanted: string[], url?: string): Promise<StepResult> {
@@ -51,7 +51,7 @@ async function runMigrate(context: StepContext, directory: string, wanted: strin
   try {
     if (url === undefined)
       return void (await context.change('migrate', toolRequest(context, directory, [toolPath, 'db:migrate'])));
-    const env = { [copyVariable(context)]: url };
+    const env = leadingTo(context, url);
     const asking = (variables: Record<string, string>) =>
       toolRequest(context, directory, [toolPath, 'db:migrate:status'], variables);
     await demandFollows(context, url, asking);
@@ -70,14 +70,7 @@ async function runMigrate(context: StepContext, directory: string, wanted: strin
 }
 
 async function downgradeTo(context: StepContext, directory: string, wanted: string[]): Promise<StepResult> {
-  const { missing, extra } = compareRevisions(await applied(context), wanted);
-  if (missing.length > 0) {
-    throw fail(
-      'MigrationFailed',
-      `nothing was undone, since undoing cannot lead there: ${tell({ missing, extra: [] })}`,
-      { missing },
-    );
-  }
+  const extra = demandReachable(await applied(context), wanted);
   const files = await liveMigrations(context, directory);
   const unknown = extra.filter((name) => !files.includes(name));
   if (unknown.length > 0) {

@@ -1,5 +1,6 @@
+import { resolve } from 'node:path';
 import { fail } from '../../errors.js';
-import type { Definition } from '../../model.js';
+import type { Database, Definition } from '../../model.js';
 import type { StepContext } from '../context.js';
 
 interface Common {
@@ -30,14 +31,18 @@ export function databaseOf(definition: Definition): string {
   );
 }
 
-/** The URL as the definition has it, `$NAME` or literal. */
-export function urlReference(definition: Definition): string {
-  const name = databaseOf(definition);
-  const database = definition.databases[name];
-  if (database && 'postgres' in database) return database.postgres.url;
-  const where = definition.positions[`databases.${name}`] ?? definition.environment;
+export function migratedDatabase(definition: Definition): Database {
+  return definition.databases[databaseOf(definition)]!;
+}
+
+/** Where the live database is: its URL, or the path of its file on this host. Throws NotBuilt for a tool that never met SQLite. */
+export function liveUrl({ definition, env }: StepContext): string {
+  const database = migratedDatabase(definition);
+  if ('postgres' in database) return env.value(database.postgres.url);
   const { kind } = declaredTool(definition);
-  throw fail('NotBuilt', `${where}: ${kind} on sqlite is not built into this Slipway; on postgres it is`);
+  const where = definition.positions[`migrations.${kind}`] ?? definition.environment;
+  if (kind === 'sequelize') throw fail('NotBuilt', `${where}: sequelize on SQLite is not built into this Slipway`);
+  return resolve(definition.directory, database.sqlite.file);
 }
 
 /** What permits the migration: for the tool's own commands, and nothing else. */

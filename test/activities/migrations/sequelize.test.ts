@@ -246,9 +246,10 @@ it('shows its commands, every undo by name', () => {
 });
 
 it('refuses a tool that is not built, naming where it stands, and is undefined without migrations', () => {
-  const at = { 'migrations.django': 'systems/shop.yaml:5' };
-  expect(() => migrationTool(definitionOf('/srv', { migrations: { django: {} }, positions: at }))).toThrow(
-    /systems\/shop.yaml:5: migrations.django is not built/,
+  const at = { 'migrations.command': 'systems/shop.yaml:5' };
+  const command = { applied: ['a'], heads: ['b'], upgrade: ['c'] };
+  expect(() => migrationTool(definitionOf('/srv', { migrations: { command }, positions: at }))).toThrow(
+    /systems\/shop.yaml:5: migrations.command is not built/,
   );
   expect(() => migrationTool(definitionOf('/srv', { migrations: { sequelize: { at: 'start' } } }))).toThrow(
     /migrations.sequelize.at is not built/,
