@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startPostgres, startTemporal } from '../src/lib/dev-servers.js';
 import { runKills } from '../test/faults/kills.js';
+import { runOldProcesses } from '../test/faults/old-process.js';
 import { runPutBacks } from '../test/faults/put-back.js';
 import { runServerKills } from '../test/faults/server-kills.js';
 import { tryVersion } from '../test/faults/versions.js';
@@ -42,6 +43,13 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
       `server-kills: ${runs} kills, ${broken} in the middle, ${orphans} folders left and reported, ${faults.length} faults`,
     );
     return faults.length === 0;
+  },
+  async C16({ count = 100, seed, say }) {
+    const { rounds, missed, refused } = await runOldProcesses({ seed, count, say });
+    say(
+      `C16: ${rounds - missed.length} of ${rounds} releases in which an old process answers with 200 are caught, ${refused.length} honest ones refused`,
+    );
+    return missed.length + refused.length === 0;
   },
   async versions({ say }) {
     let met = true;

@@ -63,7 +63,8 @@ export async function watch(context: Step): Promise<CheckReport> {
     ),
   );
   for (let round = 1; ; round++) {
-    const results = await runChecks(watched, checkContext(context, context.definition, context.run.version, true));
+    const asking = checkContext(context, context.definition, context.run.version, true);
+    const results = await runChecks(watched, asking, { waits: (line) => context.progress(line) });
     refuseLeft(context);
     const failed = results.some((result) => result.outcome === 'fail' && result.must === 'must');
     context.progress(`round ${round}: ${failed ? 'failed' : 'all passed'}`);

@@ -6,6 +6,7 @@ import { describeExpected, judgeAnswer, readExpected } from './answer.js';
 import type { Expected } from './answer.js';
 import { askAssets } from './assets.js';
 import type { CheckContext, Verdict } from './contract.js';
+import { noteLimit, USUAL_MS } from './limit.js';
 import { poll } from './polling.js';
 import type { Try } from './polling.js';
 import { readReach } from './reach.js';
@@ -38,7 +39,8 @@ export async function runHttpCheck(check: Check, context: CheckContext): Promise
   const look: Look = { request, expected, assets: check.assets === true, scope, signal: context.signal };
   const withinMs = check.withinMs ?? HTTP_WITHIN_MS + holdMs(check);
   const wanted = `${request.label}: ${expected.map((one) => describeExpected(one, scope)).join(', ')}${describeManner(check)}`;
-  const { ok, seen } = await ask(check, look, withinMs);
+  const { ok, seen, retryAfterMs = 0 } = await ask(check, look, withinMs);
+  if (check.repeat !== undefined && retryAfterMs > 0) await noteLimit(context, retryAfterMs);
   return { ok, expected: oneLine(wanted, scope), seen: oneLine(seen, scope) };
 }
 
@@ -48,7 +50,7 @@ export function holdMs(check: Check): number {
   return hold === undefined ? 0 : (parseDuration(hold) ?? 0);
 }
 
-async function ask(check: Check, look: Look, withinMs: number): Promise<Pick<Try, 'ok' | 'seen'>> {
+async function ask(check: Check, look: Look, withinMs: number): Promise<Pick<Try, 'ok' | 'seen' | 'retryAfterMs'>> {
   const reads = onlyReads(check.http) && !check.changes;
   if (check.repeat !== undefined) return repeat(look, Number(check.repeat), withinMs);
   if (!reads && (check.until !== undefined || check.hold !== undefined))
@@ -65,10 +67,14 @@ async function tryOnce(look: Look, timeoutMs: number): Promise<Try> {
   const { request, expected, scope, signal } = look;
   const start = performance.now();
   const answer = await send(request, timeoutMs, signal);
-  if ('problem' in answer) return { ok: false, seen: answer.problem, answered: answer.final, final: answer.final };
+  if ('problem' in answer) {
+    const { problem, final, silent = false } = answer;
+    return { ok: false, seen: problem, answered: final, final, silent };
+  }
   const judged = expected.map((one) => judgeAnswer(answer, one, scope));
   const found = judged.find(({ ok }) => !ok) ?? judged[0]!;
-  if (!found.ok || !look.assets) return { ...found, answered: true, ...retryAfter(answer) };
+  if (!found.ok || !look.assets)
+    return { ...found, answered: true, limited: answer.status === 429, ...retryAfter(answer) };
   const assets = await askAssets(request, answer.text, timeoutMs - (performance.now() - start), signal);
   return { ok: assets.ok, seen: `${found.seen}; ${assets.seen}`, answered: true };
 }
@@ -87,23 +93,19 @@ async function holds(look: Look, hold: number, first: Try): Promise<Try> {
   }
 }
 
-/**
- * One after the other, as often as it says at most, until the answer is as expected: what a limit of requests does. Then as long as the
- * server asks to be left alone, so that nobody else meets the limit.
- */
-async function repeat(look: Look, times: number, withinMs: number): Promise<Pick<Try, 'ok' | 'seen'>> {
+/** One after the other, as often as it says at most, until the answer is as expected: what a limit of requests does. */
+async function repeat(look: Look, times: number, withinMs: number): Promise<Try> {
   const start = performance.now();
-  const left = () => withinMs - (performance.now() - start);
+  let limitedMs = 0;
   for (let asked = 1; ; asked += 1) {
-    const found = await tryOnce(look, Math.max(1, left()));
-    const took = () => `asked ${asked} times in ${showMs(performance.now() - start)}`;
-    if (found.ok) {
-      const wait = Math.min(found.retryAfterMs ?? 0, left());
-      if (wait > 0) await sleep(wait, undefined, { signal: look.signal }).catch(() => undefined);
-      return { ok: true, seen: `${found.seen}; ${took()}${wait > 0 ? ', the wait that it asks for included' : ''}` };
-    }
-    if (look.signal.aborted || found.final || asked >= times || left() <= 0)
-      return { ok: false, seen: `${found.seen}; ${took()}${asked < times ? ` of ${times}` : ''}` };
+    const left = withinMs - (performance.now() - start);
+    const found = await tryOnce(look, Math.max(1, left));
+    if (found.limited) limitedMs = found.retryAfterMs ?? USUAL_MS;
+    const over = found.ok || look.signal.aborted || found.final || asked >= times || left <= 0;
+    if (!over) continue;
+    const of = found.ok || asked >= times ? '' : ` of ${times}`;
+    const seen = `${found.seen}; asked ${asked} times${of} in ${showMs(performance.now() - start)}`;
+    return { ...found, seen, retryAfterMs: limitedMs };
   }
 }
 

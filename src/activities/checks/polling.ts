@@ -7,8 +7,12 @@ export interface Try {
   seen: string;
   /** An answer came, whatever it was. */
   answered: boolean;
+  /** Nothing came in the time of the try, which may have been short. */
+  silent?: boolean;
   /** No later try can mend it: the answer is too large, the run was cancelled. */
   final?: boolean;
+  /** Too many requests, it says. */
+  limited?: boolean;
   /** The server asks to be left alone for so long. */
   retryAfterMs?: number;
 }
@@ -37,12 +41,14 @@ export async function poll(
   const spentMs = () => performance.now() - start;
   const nextPause = { quick: pauses(quick), paced: pauses(pace) };
   let answered: Try | undefined;
+  let told: Try | undefined;
   for (let tries = 1; ; tries += 1) {
     const left = withinMs - spentMs();
     const found = await attempt(Math.max(1, Math.min(left, Math.max((left * 2) / 3, 1000))));
     if (found.ok && tries === 1) return found;
     if (found.ok) return { ...found, seen: `${found.seen}; passed at try ${tries}, after ${showMs(spentMs())}` };
     if (found.answered) answered = found;
+    if (!found.silent) told = found;
     // As long as nobody answers, nobody is bothered.
     const pause = found.answered ? nextPause.paced() : nextPause.quick();
     const ended = endOf(found, pause, withinMs - spentMs(), withinMs, signal);
@@ -51,8 +57,9 @@ export async function poll(
       continue;
     }
     const tried = `tried ${tries === 1 ? 'once' : `${tries} times`} in ${showMs(spentMs())}`;
-    // An answer tells more than the last silence does.
-    const seen = answered && !found.answered ? `${answered.seen}; at the last try ${found.seen}` : found.seen;
+    // An answer tells more than none does, and any word more than silence.
+    const better = found.answered ? undefined : (answered ?? (found.silent ? told : undefined));
+    const seen = better ? `${better.seen}; at the last try ${found.seen}` : found.seen;
     return { ...found, seen: `${seen}; ${ended}${tried}` };
   }
 }

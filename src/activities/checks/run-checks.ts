@@ -3,6 +3,7 @@ import { rootMessage } from '../../errors.js';
 import type { Check, CheckResult } from '../../model.js';
 import { questionOf } from './ask.js';
 import type { CheckContext } from './contract.js';
+import { awaitLimit } from './limit.js';
 import { lookUpKind, runsLast } from './lookup.js';
 import type { CheckKind } from './lookup.js';
 import { oneLine, showMs } from './shown.js';
@@ -17,6 +18,8 @@ const GRACE_MS = 10_000;
 export interface Watcher {
   began?(name: string): void;
   ended?(result: CheckResult): void;
+  /** Nothing runs yet, for this reason. */
+  waits?: (line: string) => void;
   /** Around those that may change something, where there are any. */
   changing?(names: string[], run: () => Promise<void>): Promise<void>;
 }
@@ -44,6 +47,7 @@ export async function runChecks(
   const all = Object.entries(checks);
   const last = all.filter(([, check]) => runsLast(check));
   const rest = all.filter(([, check]) => !runsLast(check));
+  await awaitLimit(Object.values(checks), context, watcher.waits);
   const parallel = rest.filter(([, check]) => isParallel(check));
   const limited = Object.keys(LIMITS).map((kind) => parallel.filter(([, check]) => check[kind] !== undefined));
   const free = parallel.filter(([, check]) => !Object.keys(LIMITS).some((kind) => check[kind] !== undefined));
@@ -52,7 +56,10 @@ export async function runChecks(
   const changing = ordered.filter(([, check]) => changes(check)).map(([name]) => name);
   if (changing.length > 0 && watcher.changing) await watcher.changing(changing, () => inTurn(ordered));
   else await inTurn(ordered);
-  await inTurn(last);
+  for (const one of last) {
+    await awaitLimit([one[1]], context, watcher.waits);
+    await run(one);
+  }
   return all.map(([name]) => results.get(name) as CheckResult);
 }
 

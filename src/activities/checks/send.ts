@@ -18,6 +18,8 @@ export interface Answer {
 export interface NoAnswer {
   problem: string;
   final: boolean;
+  /** Nothing at all came in time. */
+  silent?: boolean;
 }
 
 const LARGEST = 1024 * 1024;
@@ -74,7 +76,7 @@ export async function send(
     if (cancelled.aborted) return { problem: 'the run was cancelled', final: true };
     if (!timeout.aborted) return { problem: describeNetworkError(error, request.url), final: false };
     const how = began === undefined ? 'no answer' : `${began}, but the answer did not end`;
-    return { problem: `${how} within ${showMs(timeoutMs)}`, final: false };
+    return { problem: `${how} within ${showMs(timeoutMs)}`, final: false, silent: began === undefined };
   } finally {
     await agent.destroy().catch(() => undefined);
   }

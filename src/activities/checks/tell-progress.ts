@@ -1,7 +1,7 @@
 import type { Watcher } from './run-checks.js';
 
 /** One line while checks run: how many ended, which failed, which run now. */
-export function tellProgress(say: (line: string) => void, count: number): Pick<Watcher, 'began' | 'ended'> {
+export function tellProgress(say: (line: string) => void, count: number): Pick<Watcher, 'began' | 'ended' | 'waits'> {
   const running = new Set<string>();
   const failed: string[] = [];
   let ended = 0;
@@ -12,6 +12,7 @@ export function tellProgress(say: (line: string) => void, count: number): Pick<W
     say(parts.join('; '));
   };
   return {
+    waits: say,
     began: (name) => {
       running.add(name);
       tell();

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { runHttpCheck } from '../../../src/activities/checks/http.js';
 import { runChecks } from '../../../src/activities/checks/run-checks.js';
 import type { Check } from '../../../src/model.js';
-import { contextWith, serve } from './support.js';
+import { contextWith, serve, temporaryFolder } from './support.js';
 
 const run = (baseUrl: string, check: Check) => runHttpCheck({ http: '/x', ...check }, contextWith({ baseUrl }));
 const json = (response: ServerResponse, value: unknown, status = 200, headers = {}) =>
@@ -46,7 +46,7 @@ describe('hold', () => {
 });
 
 describe('repeat', () => {
-  it('asks until the limit answers, waits it out, and runs when all others have ended', async () => {
+  it('asks until the limit answers, when all others have ended; whoever checks next waits until it is over', async () => {
     const asked: string[] = [];
     let limited = 0;
     const url = await serve((request, response) => {
@@ -62,14 +62,41 @@ describe('repeat', () => {
       writes: { http: 'POST /b', expect: 200 },
       flow: { flow: [{ http: '/c', expect: 200 }] },
     };
-    const results = await runChecks(checks, contextWith({ baseUrl: url }));
+    const home = temporaryFolder();
+    const context = contextWith({ baseUrl: url, more: { home } });
+    const results = await runChecks(checks, context);
     expect(results.map(({ name, outcome }) => [name, outcome])).toEqual(
       Object.keys(checks).map((name) => [name, 'pass']),
     );
-    expect(results[0]?.seen).toMatch(/^429 in .*asked 5 times in .*the wait that it asks for included$/);
+    expect(results[0]?.seen).toMatch(/^429 in .*asked 5 times in [\d.]+ m?s$/);
     expect(asked.slice(-5)).toEqual(Array.from({ length: 5 }, () => '/limited'));
-    // Nobody who comes afterwards meets the limit.
-    expect(await run(url, { http: '/a', expect: 200, withinMs: 100 })).toMatchObject({ ok: true });
+
+    const said: string[] = [];
+    const { limit: _, ...others } = checks;
+    const next = await runChecks({ ...others, once: { http: '/a', expect: 200, changes: true } }, context, {
+      waits: (line) => void said.push(line),
+    });
+    expect(next.map(({ outcome }) => outcome)).toEqual(['pass', 'pass', 'pass', 'pass']);
+    expect(said).toEqual([expect.stringMatching(/^waiting [\d.]+ m?s: a check has used up a limit of requests/)]);
+  });
+
+  it('takes it for a minute where the server does not say how long, whether the answer was as expected or not', async () => {
+    const home = temporaryFolder();
+    const baseUrl = await serve((_, response) => json(response, {}, 429));
+    const expected = { status: 429, json: { detail: { present: true } } };
+    const verdict = await runHttpCheck(
+      { http: '/x', repeat: 3, expect: expected },
+      contextWith({ baseUrl, more: { home } }),
+    );
+    expect(verdict).toMatchObject({ ok: false });
+    const cancel = AbortSignal.timeout(300);
+    const said: string[] = [];
+    const waits = (line: string) => void said.push(line);
+    // What asks no server does not wait.
+    await runChecks({ env: { env: [] } }, contextWith({ more: { home, signal: cancel } }), { waits });
+    expect([said, cancel.aborted]).toEqual([[], false]);
+    await runChecks({ reads: { http: '/x' } }, contextWith({ baseUrl, more: { home, signal: cancel } }), { waits });
+    expect(said).toEqual([expect.stringMatching(/^waiting (5\d|60)(\.\d)? s: /)]);
   });
 
   it('asks no more often than it says', async () => {

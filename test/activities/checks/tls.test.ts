@@ -1,4 +1,5 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -57,11 +58,29 @@ describe('a tls check', () => {
     expect(verdict.ok).toBe(false);
     expect(verdict.seen).toMatch(seen);
     const asked = await runHttpCheck(
-      { http: 'https://shop.example.com/', ca, address: at(port), withinMs: 600 },
+      { http: 'https://shop.example.com/', ca, address: at(port), withinMs: 1500 },
       contextWith(),
     );
     expect(asked).toMatchObject({ ok: false });
     expect(asked.seen).toMatch(/^TLS is refused/);
+  });
+
+  it('refuses, sixth of the wrong set-ups, a site that answers over HTTP instead of sending to HTTPS', async () => {
+    const sent = { status: [301, 308], header: { location: { matches: '^https://shop[.]example[.]com/' } } };
+    const check = (listener: RequestListener) =>
+      serve(listener).then((url) =>
+        runHttpCheck(
+          { http: 'http://shop.example.com/', address: new URL(url).host, expect: sent, withinMs: 1000 },
+          contextWith(),
+        ),
+      );
+    const wrong = await check((_, response) => void response.end('<!doctype html><title>Shop</title>'));
+    expect(wrong).toMatchObject({ ok: false });
+    expect(wrong.seen).toMatch(/^200 in .*header location is not there/);
+    const elsewhere = { location: 'https://shop.example.com.evil.test/' };
+    expect(await check((_, response) => void response.writeHead(301, elsewhere).end())).toMatchObject({ ok: false });
+    const right = { location: 'https://shop.example.com/' };
+    expect(await check((_, response) => void response.writeHead(301, right).end())).toMatchObject({ ok: true });
   });
 
   it('refuses what has too few days left, what is trusted where it should not be, and what speaks no TLS', async () => {
