@@ -137,7 +137,7 @@ describe('assets', () => {
       /\/app\.css answers with an HTML page/,
     ],
   ])('says which one %s', async (_, assets, seen) => {
-    const verdict = await run(await serve(site(assets)), { assets: true, withinMs: 400 });
+    const verdict = await run(await serve(site(assets)), { assets: true, withinMs: 2000 });
     expect(verdict).toMatchObject({ ok: false });
     expect(verdict.seen).toMatch(seen);
   });
