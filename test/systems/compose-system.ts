@@ -1,27 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { inject } from 'vitest';
-import { dataConverter } from '../../src/codec/data-converter.js';
 import { freePort } from '../../src/lib/server-process.js';
-import { homeOf } from '../../src/lib/state-root.js';
-import type { Kind } from '../../src/model.js';
 import { commit, git } from '../activities/source/repository.js';
 import { baseImage, removeAll, uniqueName } from '../stack/docker.js';
-import { approveAll, makeNamespace, startProcess, type Ended, type WorkerProcess } from './stand.js';
+import { serve, type Served } from './serve.js';
 
 /** A system in compose, built into images: `app` behind a `proxy` that keeps the address it once looked up. 3.0.0 is broken. */
-export interface ComposeSystem {
-  environment: string;
+export interface ComposeSystem extends Served {
   /** Of the compose project and the images. */
   name: string;
   url: string;
-  home: string;
-  worker: WorkerProcess;
-  start: (kind: Kind, input: object) => Promise<WorkflowHandle>;
-  go: (kind: Kind, input: object) => Promise<Ended>;
 }
 
 const server = `
@@ -68,22 +57,11 @@ export async function withComposeSystem(use: (system: ComposeSystem) => Promise<
   mkdirSync(systems);
   cpSync(new URL('../../examples/shop/people.yaml', import.meta.url), join(folder, 'people.yaml'));
   writeFileSync(join(systems, `${name}.yaml`), definition(name, directory, port));
-  const address = inject('temporal');
-  const namespace = `stand-${randomUUID().slice(0, 8)}`;
-  const connection = await Connection.connect({ address });
-  await makeNamespace(connection, namespace);
-  const client = new Client({ connection, namespace, dataConverter });
-  const worker = await startProcess({ connection: { address }, namespace, host: 'localhost', systems, stateRoot: state });
-  const environment = `${name}/local`;
-  const start: ComposeSystem['start'] = (kind, input) =>
-    client.workflow.start(kind, { taskQueue: 'slipway', workflowId: environment, args: [input], workflowIdConflictPolicy: 'FAIL' });
+  const served = await serve(`${name}/local`, { systems, state });
   try {
-    const url = `http://127.0.0.1:${port}`;
-    await use({ environment, name, url, home: homeOf(environment, state), worker, start, go: async (kind, input) => approveAll(await start(kind, input)) });
+    await use({ ...served, name, url: `http://127.0.0.1:${port}` });
   } finally {
-    await client.workflow.getHandle(environment).terminate('end of the test').catch(() => undefined);
-    await worker.kill();
-    await connection.close();
+    await served.close();
     removeAll(name);
     rmSync(folder, { recursive: true, force: true });
   }

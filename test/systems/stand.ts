@@ -4,30 +4,19 @@ import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { inject } from 'vitest';
+import type { Connection, WorkflowHandle } from '@temporalio/client';
 import { buildShop } from '../../examples/shop/build.js';
-import { dataConverter } from '../../src/codec/data-converter.js';
 import { sha256File } from '../../src/lib/files.js';
-import { homeOf } from '../../src/lib/state-root.js';
-import type { Kind, Report, Status } from '../../src/model.js';
+import type { Report, Status } from '../../src/model.js';
 import { freshDatabase } from '../stack/database.js';
+import { serve, type Served } from './serve.js';
 
 /** The shop on real tools, with a worker in a process of its own, in a Temporal namespace of its own. */
-export interface Stand {
-  environment: string;
-  namespace: string;
-  client: Client;
+export interface Stand extends Omit<Served, 'close'> {
   shop: Awaited<ReturnType<typeof buildShop>>;
   database: Awaited<ReturnType<typeof freshDatabase>>;
-  /** Root of the host's records, and the environment's folder in it. */
+  /** Root of the host's records. */
   state: string;
-  home: string;
-  worker: WorkerProcess;
-  /** Starts a run the way the CLI does. */
-  start: (kind: Kind, input?: object) => Promise<WorkflowHandle>;
-  /** Runs to the end, approving every gate as ann; other questions fail the test. */
-  go: (kind: Kind, input?: object) => Promise<Ended>;
   /** Lines that the shop's start and stop scripts left, one each time they ran. */
   ledger: () => Promise<string[]>;
 }
@@ -56,26 +45,16 @@ export async function withStand(use: (stand: Stand) => Promise<void>, settings: 
   const shop = await buildShop({ folder: join(folder, 'shop'), databaseUrls: { owner: database.ownerUrl, backup: database.backupUrl, admin: database.adminUrl } });
   await keepLedger(shop.systems, join(folder, 'ledger'), settings.definition);
   if (!settings.npm) await installByCopy(shop.systems);
-  const address = settings.servers?.temporal ?? inject('temporal');
-  const namespace = `stand-${randomUUID().slice(0, 8)}`;
-  const connection = await Connection.connect({ address });
-  await makeNamespace(connection, namespace);
-  const client = new Client({ connection, namespace, dataConverter });
   const state = join(folder, 'state');
-  const worker = await startProcess({ connection: { address }, namespace, host: 'localhost', systems: shop.systems, stateRoot: state });
-  const environment = 'shop/local';
-  const start: Stand['start'] = (kind, input = {}) => client.workflow.start(kind, { taskQueue: 'slipway', workflowId: environment, args: [input], workflowIdConflictPolicy: 'FAIL' });
+  const served = await serve('shop/local', { systems: shop.systems, state }, settings.servers?.temporal);
   try {
     await use({
-      environment, namespace, client, shop, database, state, home: homeOf(environment, state), worker, start,
-      go: async (kind, input) => approveAll(await start(kind, input)),
+      ...served, shop, database, state,
       ledger: async () => (await readFile(join(folder, 'ledger'), 'utf8').catch(() => '')).split('\n').filter(Boolean),
     });
   } finally {
-    await client.workflow.getHandle(environment).terminate('end of the test').catch(() => undefined);
-    await worker.kill();
+    await served.close();
     spawnSync('sh', ['scripts/stop.sh'], { cwd: shop.directory });
-    await connection.close();
     await database.drop();
     await rm(folder, { recursive: true, force: true });
   }
