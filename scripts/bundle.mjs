@@ -2,6 +2,6 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { bundleWorkflows } from '../dist/lib/builds.js';
 
-const sqlite = 'activities/data/sqlite/sqlite.py';
-await copyFile(new URL(`../src/${sqlite}`, import.meta.url), new URL(`../dist/${sqlite}`, import.meta.url));
+for (const file of ['activities/data/sqlite/sqlite.py', 'activities/checks/search-thread.mjs'])
+  await copyFile(new URL(`../src/${file}`, import.meta.url), new URL(`../dist/${file}`, import.meta.url));
 await writeFile(new URL('../dist/workflow-bundle.js', import.meta.url), await bundleWorkflows());

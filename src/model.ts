@@ -233,6 +233,8 @@ export interface FlowStep {
   basic?: [string, string];
   bearer?: string;
   expect?: unknown;
+  /** Asked until the answer is this. */
+  until?: unknown;
   save?: Record<string, string>;
 }
 

@@ -139,7 +139,7 @@ async function oldBackup(context: Step): Promise<CheckResult[]> {
 }
 
 /** The definition with the expectations of the run that brought the target here. */
-async function expecting(context: Step, target: Release): Promise<Definition> {
+export async function expecting(context: Step, target: Release): Promise<Definition> {
   if (!target.run || target.run === context.run.id) return context.definition;
   const theirs = await readPinned(context.folderOf(target.run)).catch(() => undefined);
   if (!theirs) return context.definition;
@@ -162,8 +162,10 @@ export function checkContext(
     env: context.env,
     definition,
     home: context.home,
+    startedIn: [context.folder, ...(release.run ? [context.folderOf(release.run)] : [])],
     signal: context.interrupted,
     read: (request) => context.read(request),
+    look: (request) => context.look(request),
     baseUrl: open === 'at_start' || opened ? definition.url : open.closed_url,
     facts: {
       version: release.version,

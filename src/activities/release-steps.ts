@@ -1,5 +1,7 @@
 import { fail } from '../errors.js';
 import type { Release, StepResult } from '../model.js';
+import { checkContext, expecting } from './check.js';
+import { markLogs } from './checks/log-marks.js';
 import { stores } from './data/lookup.js';
 import { effectsOf } from '../definition/effects.js';
 import { noteEffects } from './effect-rows.js';
@@ -109,6 +111,9 @@ export async function start(context: Step, release: Release | null): Promise<Ste
 
 /** Scripts start by tag and compose by id: the tags name the release's images before, and the containers run them afterwards. */
 async function startAs(context: Step, release: Release): Promise<StepResult> {
+  const definition = await expecting(context, release);
+  const { undo, step, try: turn } = context.at;
+  await markLogs(context.folder, `${undo ? 'undo-' : ''}${step}-${turn}`, checkContext(context, definition, release, false)); // prettier-ignore
   if (!context.definition.source.images) return runtime(context.definition).start(context, release);
   await pointTags(context, release);
   const started = await runtime(context.definition).start(context, release);

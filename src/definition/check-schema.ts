@@ -114,7 +114,6 @@ const common = {
     .describe('It changes something: runs once, is never tried again blindly, is left out of rehearsals')
     .optional(),
   within: duration().describe('Deadline of the whole check').optional(),
-  in: service().describe('Runs inside this service; on the host without it').optional(),
 };
 
 /** One schema a kind: what its options and its expectation may be. */
@@ -151,6 +150,7 @@ export const checkKinds = {
   command: object({
     command: argv().describe('Program and arguments, without a shell'),
     env: variables().describe('Variables beside those of env_file').optional(),
+    in: service().describe('Runs inside this service; on the host without it').optional(),
     expect: z
       .union(
         [

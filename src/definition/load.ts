@@ -1,7 +1,8 @@
 import { access, readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { fail } from '../errors.js';
+import { fail, rootMessage } from '../errors.js';
 import type { Definition } from '../model.js';
+import { withBaselines } from './baselines.js';
 import { claimsOf, conflicts, type Claim } from './claims.js';
 import { checkEnvironment, readDefinition } from './file.js';
 import { didYouMean } from './nearest.js';
@@ -42,7 +43,7 @@ export async function loadDefinition(dir: string, environment: string): Promise<
   const checked = checkEnvironment(file, name);
   const all = inOrder([...errors, ...checked.errors]);
   if (all.length > 0 || !checked.input) throw fail('BadDefinition', all.join('\n'));
-  return resolveDefinition(system, name, checked.input, checked.tree);
+  return withBaselines(resolveDefinition(system, name, checked.input, checked.tree), dir);
 }
 
 /**
@@ -63,7 +64,9 @@ export async function validateFile(
     const checked = checkEnvironment(file!, name);
     errors.push(...checked.errors);
     if (!checked.input) continue;
-    claims.push(...claimsOf(resolveDefinition(file!.system, name, checked.input, checked.tree)));
+    const definition = resolveDefinition(file!.system, name, checked.input, checked.tree);
+    await withBaselines(definition, dirname(full)).catch((error: unknown) => errors.push(rootMessage(error)));
+    claims.push(...claimsOf(definition));
     warnings.push(...cautions(name, file!, checked, people.people));
   }
   errors.push(...people.errors, ...conflicts(claims, await claimsOfOthers(full)));

@@ -1,5 +1,4 @@
-import { unbuiltIn } from '../activities/checks/lookup.js';
-import type { Check, Definition } from '../model.js';
+import type { Definition } from '../model.js';
 
 type Part = [name: string, position: string];
 
@@ -33,9 +32,6 @@ export function unbuilt(definition: Definition): string[] {
     ...Object.entries(migrations).flatMap(([tool, { at }]: [string, { at?: string }]): Part[] =>
       at && built.migrations.includes(tool) ? [[`migrations ${tool} at start`, `migrations.${tool}.at`]] : [],
     ),
-    ...(['preflight', 'verify'] as const).flatMap((phase) =>
-      Object.entries(definition[phase]).flatMap(([name, check]) => ofCheck(`${phase}.${name}`, check)),
-    ),
     ...later.filter((path) => at(definition, path) !== undefined).map((path): Part => [path.replace('.', ' '), path]),
   ];
   return parts.map(([name, path]) => `${name} (${place(definition, path)})`);
@@ -49,11 +45,6 @@ function kinds(holder: object, word: string, known: string[], done: string[], at
     if (!done.includes(kind)) return [[`${word} ${kind}`, path]];
     return options.in === undefined || builtInside.includes(kind) ? [] : [[`${word} ${kind} in ${options.in}`, path]];
   });
-}
-
-/** The checks know themselves what they can. */
-function ofCheck(path: string, check: Check): Part[] {
-  return unbuiltIn(check).map((name) => [name, path]);
 }
 
 function at(definition: Definition, path: string): unknown {

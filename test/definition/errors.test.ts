@@ -121,7 +121,16 @@ const mistakes: [title: string, from: string, to: string, errors: string[]][] = 
     H,
     '  health: { http: /health, expct: 200 }',
     [
-      'systems/shop.yaml:21:28 verify.health.expct: expected one of http, headers, body, basic, bearer, ca, address, until, hold, repeat, assets, expect, level, when, role, changes, within, in, got `expct`; did you mean `expect`?',
+      'systems/shop.yaml:21:28 verify.health.expct: expected one of http, headers, body, basic, bearer, ca, address, until, hold, repeat, assets, expect, level, when, role, changes, within, got `expct`; did you mean `expect`?',
+    ],
+  ],
+  [
+    'a service for a check that is none of its commands',
+    H,
+    '  health: { sql: SELECT 1, in: db }',
+    [
+      'systems/shop.yaml:21:28 verify.health.in: expected one of sql, as, set, database, expect, level, when, role, changes, within, got `in`',
+      'systems/shop.yaml:21:28 verify.health.in: expected no service, since `runtime` is processes, got `db`',
     ],
   ],
   [
@@ -129,7 +138,7 @@ const mistakes: [title: string, from: string, to: string, errors: string[]][] = 
     H,
     '  health: { http: /health, as: app }',
     [
-      'systems/shop.yaml:21:28 verify.health.as: expected one of http, headers, body, basic, bearer, ca, address, until, hold, repeat, assets, expect, level, when, role, changes, within, in, got `as`',
+      'systems/shop.yaml:21:28 verify.health.as: expected one of http, headers, body, basic, bearer, ca, address, until, hold, repeat, assets, expect, level, when, role, changes, within, got `as`',
     ],
   ],
   [
@@ -369,8 +378,8 @@ const mistakes: [title: string, from: string, to: string, errors: string[]][] = 
   [
     '`in` where no services are',
     H,
-    '  health: { sql: SELECT 1, in: db }',
-    ['systems/shop.yaml:21:28 verify.health.in: expected no service, since `runtime` is processes, got `db`'],
+    '  health: { command: [pg_isready], in: db }',
+    ['systems/shop.yaml:21:36 verify.health.in: expected no service, since `runtime` is processes, got `db`'],
   ],
   [
     'an override that removes nothing',

@@ -117,6 +117,36 @@ describe('loadDefinition', () => {
   });
 });
 
+describe('a pattern', () => {
+  it('may name a fact', async () => {
+    const text = edited(shop, 'expect: 200', 'expect: { text: { matches: "^v{version}$" } }');
+    const definition = await load(text);
+    expect(definition.verify.health?.expect).toEqual({ text: { matches: '^v{version}$' } });
+  });
+});
+
+describe('the baseline of a search', () => {
+  const searching = edited(
+    shop,
+    'verify:',
+    'verify:\n  old: { search: "v[12]", paths: [docs], baseline: shop.old.txt }',
+  );
+
+  it('is a file beside the definition, and part of it: remarks and empty lines are none of its lines', async () => {
+    const files = { 'shop.yaml': searching, 'shop.old.txt': '# reviewed by ann\n\ndocs/a.md:  v1 was #1\n' };
+    const definition = await inSystems(files, (dir) => loadDefinition(dir, 'shop/production'));
+    expect(definition.verify.old?.baseline).toEqual(['docs/a.md:  v1 was #1']);
+  });
+
+  it('has to be there', async () => {
+    const message =
+      /^systems\/shop\.yaml:21: verify\.old\.baseline: expected a file beside the definition, got none at .*shop\.old\.txt/;
+    await expect(load(searching)).rejects.toThrow(message);
+    const { errors } = await inSystems({ 'shop.yaml': searching }, (dir) => validateFile(join(dir, 'shop.yaml')));
+    expect(errors).toEqual([expect.stringMatching(message)]);
+  });
+});
+
 describe('listEnvironments', () => {
   it('lists every environment with its host, and says what cannot be read', async () => {
     await inSystems({ 'shop.yaml': shop, 'broken.yaml': 'system: [', 'old.yml': shop }, async (dir) => {

@@ -24,7 +24,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(500 if broken else 200)
         self.send_header('content-length', str(len(body))); self.end_headers(); self.wfile.write(body)
     def log_message(self, *_): pass
-http.server.ThreadingHTTPServer(('0.0.0.0', 8000), Handler).serve_forever()
+listener = http.server.ThreadingHTTPServer(('0.0.0.0', 8000), Handler)
+print('serving', version, flush=True)
+listener.serve_forever()
 `;
 
 const proxy = `
@@ -114,6 +116,7 @@ verify:
     within: 2m
     expect: { stdout: "{version}" }
   health: { http: /health, expect: { status: 200, json: { version: "{version}" } } }
+  log: { logs: app, expect: { contains: { matches: "^serving {version}$" }, lacks: Traceback } }
   works: { http: /work, within: 2s, expect: 200 }
 on_failure: rollback
 `;

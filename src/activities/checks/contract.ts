@@ -29,8 +29,12 @@ export interface CheckContext {
   signal: AbortSignal;
   /** Runs a command that changes nothing live; the env file's variables are in its environment. */
   read(request: CommandRequest): Promise<CommandResult>;
+  /** The same for asking a tool what there is: its output stands in no record, and nothing in it is hidden yet. */
+  look(request: CommandRequest): Promise<CommandResult>;
   /** Folder of all the environment's records, its backups among them. */
   home?: string;
+  /** Folders of the runs that may have started what runs, the latest first: they say where logs stood then. */
+  startedIn?: string[];
   /** What the release says of its migrations. Without it a check with `when.change` runs. */
   change?: Change;
   /** Keeps what may change something from being sent twice; without it nothing is noted. */
@@ -44,6 +48,8 @@ export interface Verdict {
   ok: boolean;
   expected: string;
   seen: string;
+  /** Only a person can tell whether what was seen is right. */
+  ask?: { text: string; role?: string };
 }
 
 /** Keeps the check's own deadline. May throw: `runChecks` makes a failing result of it. */

@@ -37,6 +37,11 @@ export class CookieJar {
     return pairs.map(([key, { value }]) => `${key.split('\n')[1]}=${value}`).join('; ') || undefined;
   }
 
+  /** Of one cookie that would be sent there. */
+  value(url: URL, name: string): string | undefined {
+    return this.#cookies.get(`${url.hostname}\n${name}`)?.value;
+  }
+
   /** Values, for hiding them. */
   values(): string[] {
     return [...this.#cookies.values()].map(({ value }) => value);

@@ -124,7 +124,8 @@ async function runOne(name: string, check: Check, context: CheckContext): Promis
         ask,
       };
     }
-    const { ok, expected, seen } = await withDeadline(kind, kind.run(check, context));
+    const { ok, expected, seen, ask } = await withDeadline(kind, kind.run(check, context));
+    if (ask && !ok) return { ...base, outcome: 'skip', expected, seen, tookMs: took(), ask };
     return { ...base, outcome: ok ? 'pass' : 'fail', expected, seen, tookMs: took() };
   } catch (error) {
     const seen = oneLine(rootMessage(error), context);

@@ -15,13 +15,18 @@ export function oneLine(text: string, scope: Scope): string {
   return cut(line, LONGEST);
 }
 
+/** Whether what is called so is a secret, as its name tells. */
+export function isSecretKey(name: string): boolean {
+  return SECRET_KEY.test(name);
+}
+
 /** A value as JSON, short, without secrets and without what its key calls one. `path` is where it was found. */
 export function showValue(value: unknown, scope: Scope, path = ''): string {
   if (value === undefined) return 'nothing';
-  if (typeof value === 'string' && SECRET_KEY.test(lastOf(path))) return `${HIDDEN} (${value.length} characters)`;
+  if (typeof value === 'string' && isSecretKey(lastOf(path))) return `${HIDDEN} (${value.length} characters)`;
   const shown = JSON.stringify(value, (key, item: unknown) => {
     if (typeof item !== 'string') return item;
-    return SECRET_KEY.test(key) ? HIDDEN : hide(item, scope);
+    return isSecretKey(key) ? HIDDEN : hide(item, scope);
   });
   return cut(shown, 120);
 }

@@ -26,10 +26,7 @@ interface Expected {
  */
 export async function runSqlCheck(check: Check, context: CheckContext): Promise<Verdict> {
   const expected = readExpected(check.expect);
-  const url = await reachableUrl(
-    { ...context, look: (request) => context.read(request) },
-    context.rehearsal?.url ?? urlOf(check, context),
-  );
+  const url = await reachableUrl(context, context.rehearsal?.url ?? urlOf(check, context));
   const withinMs = check.withinMs ?? SQL_WITHIN_MS;
   const query = fill(check.sql ?? '', context.facts);
   const verdict = { expected: oneLine(`${query}: ${describeExpected(expected, context)}`, context) };
@@ -70,7 +67,6 @@ function urlOf(check: Check, { definition, env }: CheckContext): string {
   const [name, database] = entry;
   if (!('postgres' in database))
     throw fail('NotBuilt', `database ${name} is SQLite, which sql checks cannot ask in this version of Slipway`);
-  if (check.in) throw fail('Usage', 'a sql check has no in: the database that it asks says where it is');
   return env.value(database.postgres.url);
 }
 

@@ -136,6 +136,97 @@ describe('a flow', () => {
   });
 });
 
+describe('a flow that waits', () => {
+  const sync = (within: number, until: unknown = { json: { status: 'fresh' } }): Check => ({
+    withinMs: within,
+    flow: [
+      { http: 'POST /sync', expect: 202, save: { job: 'id' } },
+      { http: '/status', until },
+    ],
+    finally: [{ http: 'DELETE /jobs/{job}', expect: 204 }],
+  });
+  /** Becomes fresh at the third look. */
+  async function syncing() {
+    const asked: string[] = [];
+    const url = await serve((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      if (request.method === 'POST') return void response.writeHead(202).end('{"id":"job-17"}');
+      if (request.method === 'DELETE') return void response.writeHead(204).end();
+      const looks = asked.filter((line) => line === 'GET /status').length;
+      response.end(JSON.stringify({ status: looks < 3 ? 'stale' : 'fresh' }));
+    });
+    return { url, asked };
+  }
+
+  it('asks one step until stale has become fresh, and does no other again', async () => {
+    const { url, asked } = await syncing();
+    const verdict = await run(url, sync(20_000));
+    expect(verdict.ok).toBe(true);
+    expect(verdict.expected).toBe('POST /sync: 202; then /status: 2xx, status is "fresh"');
+    expect(verdict.seen).toMatch(/step 2: \/status: 200 in .*; passed at try 3, after/);
+    expect(asked.filter((line) => line !== 'GET /status')).toEqual(['POST /sync', 'DELETE /jobs/job-17']);
+  });
+
+  it('says what it was all the time, when the time is over, and begins nothing anew', async () => {
+    const { url, asked } = await syncing();
+    const verdict = await run(url, sync(1500, { json: { status: 'done' } }));
+    expect(verdict.ok).toBe(false);
+    expect(verdict.seen).toMatch(/^step 2: \/status: 200 in .*status is "(stale|fresh)".*tried \d times/);
+    expect(asked.filter((line) => line !== 'GET /status')).toEqual(['POST /sync', 'DELETE /jobs/job-17']);
+  });
+
+  it('lists what it made, and whether that was removed', async () => {
+    const { url } = await syncing();
+    expect((await run(url, sync(20_000))).seen).toMatch(/; made by POST \/sync: job "job-17", removed$/);
+    const { finally: _, ...kept } = sync(20_000);
+    expect((await run(url, kept)).seen).toMatch(/; made by POST \/sync: job "job-17", left there$/);
+  });
+
+  it('lists what each of its tries made', async () => {
+    let made = 0;
+    const url = await serve((request, response) => {
+      if (request.method !== 'POST') return void response.writeHead(made < 2 ? 500 : 200).end();
+      response.writeHead(201).end(JSON.stringify({ id: (made += 1) }));
+    });
+    const flow = [{ http: 'POST /leads', expect: 201, save: { lead: 'id' } }, { http: '/leads' }];
+    const verdict = await run(url, { withinMs: 20_000, flow });
+    expect(verdict.seen).toMatch(/made by POST \/leads: lead 1, left there; made by POST \/leads: lead 2, left there$/);
+  });
+
+  it('is refused where asking again would change something', async () => {
+    const { url, asked } = await syncing();
+    const verdict = await run(url, { withinMs: 5000, flow: [{ http: 'POST /sync', until: 200 }] });
+    expect(verdict.seen).toMatch(/POST \/sync: until asks again and again, which must not be done: ask with GET/);
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('a flow with a token against forged requests', () => {
+  /** As Django: the cookie comes with a page; a change needs it in a header, too, and the public host as its origin. */
+  const guarded = (cookie: string) =>
+    serve((request, response) => {
+      if (request.method === 'GET') return void response.writeHead(200, { 'set-cookie': `csrftoken=${cookie}` }).end();
+      const { origin, referer, 'x-csrftoken': token, cookie: sent } = request.headers;
+      const right = origin === 'https://shop.example.com' && referer === 'https://shop.example.com/';
+      const whole = token === 'a token=/1' && sent === `csrftoken=${cookie}`;
+      response.writeHead(right && whole ? 204 : 403).end(`token ${token}`);
+    });
+  const flow = [{ http: '/login' }, { http: 'POST /login', expect: 204 }];
+  const csrf = { cookie: 'csrftoken', header: 'X-CSRFToken' };
+
+  it('sends it back, from the public host', async () => {
+    expect(await run(await guarded('a%20token%3D%2F1'), { flow, csrf, withinMs: 20_000 })).toMatchObject({ ok: true });
+  });
+
+  it('is refused without it, and shows none', async () => {
+    const url = await guarded('another-token-1');
+    expect((await run(url, { flow, withinMs: 1000 })).seen).toMatch(/^step 2: POST \/login: 403/);
+    const verdict = await run(url, { flow, csrf, withinMs: 1000 });
+    expect(verdict.seen).toMatch(/^step 2: POST \/login: 403.*\[redacted\]/);
+    expect(verdict.seen).not.toContain('another-token-1');
+  });
+});
+
 describe('a cookie jar', () => {
   it('keeps cookies by host and path until they expire', () => {
     const jar = new CookieJar();

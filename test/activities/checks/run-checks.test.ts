@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { unbuiltIn } from '../../../src/activities/checks/lookup.js';
 import { onceIn } from '../../../src/activities/checks/once.js';
 import { runChecks } from '../../../src/activities/checks/run-checks.js';
 import type { Check, CheckResult } from '../../../src/model.js';
@@ -18,7 +17,6 @@ describe('the checks of a phase', () => {
       typo: { http: '/{verison}' },
       login: { ask: 'Login works in {version}', role: 'administrator' },
       good: { http: '/good' },
-      half: { http: '/x', in: 'db' },
       none: {},
       breaking: { http: '/good', when: { change: ['breaking'] } },
       newer: { http: '/good', when: { version: '>=2.0.0' } },
@@ -38,7 +36,6 @@ describe('the checks of a phase', () => {
       'typo fail',
       'login skip',
       'good pass',
-      'half fail',
       'none fail',
       'breaking n/a',
       'newer n/a',
@@ -52,7 +49,6 @@ describe('the checks of a phase', () => {
       must: 'must',
       where: 'verify.login',
     });
-    expect(by.half?.seen).toMatch(/^option in of http checks cannot be run by this version of Slipway/);
     expect(by.breaking?.seen).toBe('only for breaking changes; this one is compatible');
     expect(by.newer?.seen).toBe('only for versions >=2.0.0; this one is 1.4.2');
     expect(new Set(told)).toEqual(new Set(results));
@@ -155,13 +151,5 @@ describe('the checks of a phase', () => {
     const results = await runChecks(checks, contextWith({ baseUrl: url, more: { signal: cancel.signal } }));
     expect(results.map(({ outcome }) => outcome)).toEqual(['fail', 'fail', 'fail']);
     expect(performance.now() - start).toBeLessThan(3000);
-  });
-
-  it('says for the plan what is not built', () => {
-    expect(unbuiltIn({ http: '/x', until: 200, hold: '1m' })).toEqual([]);
-    expect(unbuiltIn({ command: ['x'], in: 'db', env: { A: 'b' } })).toEqual([]);
-    expect(unbuiltIn({ http: '/x', in: 'db' })).toEqual(['option in of http checks']);
-    expect(unbuiltIn({ metrics: '/metrics' })).toEqual([]);
-    expect(unbuiltIn({ http: '/x', must: 'warn', withinMs: 1, when: {}, expect: 200 })).toEqual([]);
   });
 });

@@ -44,6 +44,14 @@ export function contextWith({
       .join(''),
   );
   const env = EnvFile.read(join(directory, '.env'));
+  const read: CheckContext['read'] = ({ argv, deadlineMs = 5000, env: added = {} }) =>
+    runAttached({
+      argv,
+      cwd: directory,
+      env: { PATH: process.env.PATH ?? '', ...env.child(), ...added },
+      deadlineMs,
+      redactor: env.redactor,
+    });
   return {
     env,
     definition: {
@@ -57,14 +65,8 @@ export function contextWith({
     facts,
     baseUrl,
     signal: new AbortController().signal,
-    read: ({ argv, deadlineMs = 5000, env: added = {} }) =>
-      runAttached({
-        argv,
-        cwd: directory,
-        env: { PATH: process.env.PATH ?? '', ...env.child(), ...added },
-        deadlineMs,
-        redactor: env.redactor,
-      }),
+    read,
+    look: read,
     ...more,
   };
 }

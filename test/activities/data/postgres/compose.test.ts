@@ -87,6 +87,7 @@ describeWithDocker('a PostgreSQL in a compose service, whose URL names its netwo
       definition,
       env,
       read: (request: CommandRequest) => step.read(request),
+      look: (request: CommandRequest) => step.look(request),
       facts,
       baseUrl: '',
       signal,
