@@ -68,8 +68,8 @@ async function tryOnce(look: Look, timeoutMs: number): Promise<Try> {
   const start = performance.now();
   const answer = await send(request, timeoutMs, signal);
   if ('problem' in answer) {
-    const { problem, final, silent = false } = answer;
-    return { ok: false, seen: problem, answered: final, final, silent };
+    const { problem, ...more } = answer;
+    return { ok: false, seen: problem, answered: answer.final, ...more };
   }
   const judged = expected.map((one) => judgeAnswer(answer, one, scope));
   const found = judged.find(({ ok }) => !ok) ?? judged[0]!;

@@ -36,6 +36,11 @@ export function describeNetworkError(error: unknown, url: URL): string {
   }
 }
 
+/** Nothing listens there. */
+export function isRefused(error: unknown): boolean {
+  return codeOf(error) === 'ECONNREFUSED';
+}
+
 const TLS: Record<string, string> = {
   CERT_HAS_EXPIRED: 'the certificate has expired',
   CERT_NOT_YET_VALID: 'the certificate is not valid yet (is the clock right?)',

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { untilTaken, type Place } from './knock.js';
 import { showMs } from './shown.js';
 
 /** What one try found. */
@@ -9,6 +10,8 @@ export interface Try {
   answered: boolean;
   /** Nothing came in the time of the try, which may have been short. */
   silent?: boolean;
+  /** Nothing listens there: the next try comes as soon as something does. */
+  refusedAt?: Place;
   /** No later try can mend it: the answer is too large, the run was cancelled. */
   final?: boolean;
   /** Too many requests, it says. */
@@ -53,7 +56,9 @@ export async function poll(
     const pause = found.answered ? nextPause.paced() : nextPause.quick();
     const ended = endOf(found, pause, withinMs - spentMs(), withinMs, signal);
     if (ended === undefined) {
-      await sleep(Math.max(pause, found.retryAfterMs ?? 0), undefined, { signal }).catch(() => undefined);
+      const wait = Math.ceil(Math.max(pause, found.retryAfterMs ?? 0));
+      if (found.refusedAt) await untilTaken(found.refusedAt, AbortSignal.any([signal, AbortSignal.timeout(wait)]));
+      else await sleep(wait, undefined, { signal }).catch(() => undefined);
       continue;
     }
     const tried = `tried ${tries === 1 ? 'once' : `${tries} times`} in ${showMs(spentMs())}`;

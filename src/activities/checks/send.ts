@@ -1,6 +1,7 @@
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { Agent, request as ask } from 'undici';
-import { describeNetworkError } from './network-error.js';
+import type { Place } from './knock.js';
+import { describeNetworkError, isRefused } from './network-error.js';
 import { connectorFor } from './reach.js';
 import type { HttpRequest } from './request.js';
 import { showMs } from './shown.js';
@@ -20,6 +21,8 @@ export interface NoAnswer {
   final: boolean;
   /** Nothing at all came in time. */
   silent?: boolean;
+  /** Nothing listens there. */
+  refusedAt?: Place;
 }
 
 const LARGEST = 1024 * 1024;
@@ -74,12 +77,20 @@ export async function send(
     return { ...answer, text: plain.toString('utf8'), tookMs: performance.now() - start };
   } catch (error) {
     if (cancelled.aborted) return { problem: 'the run was cancelled', final: true };
-    if (!timeout.aborted) return { problem: describeNetworkError(error, request.url), final: false };
+    if (!timeout.aborted) {
+      const problem = describeNetworkError(error, request.url);
+      return { problem, final: false, ...(isRefused(error) ? { refusedAt: placeOf(request) } : {}) };
+    }
     const how = began === undefined ? 'no answer' : `${began}, but the answer did not end`;
     return { problem: `${how} within ${showMs(timeoutMs)}`, final: false, silent: began === undefined };
   } finally {
     await agent.destroy().catch(() => undefined);
   }
+}
+
+function placeOf({ url, reach }: HttpRequest): Place {
+  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
+  return reach?.address ?? { host: url.hostname.replace(/^\[|\]$/g, ''), port };
 }
 
 function tooLarge(status: number): NoAnswer {

@@ -18,7 +18,7 @@ interface Baseline {
 
 /** Two looks that far apart must see the same processes: a parent that forks crashing workers does not pass. */
 const secondLookMs = 300;
-const pauseMs = 100;
+const pauseMs = 20;
 
 /** @see Runtime.start. Proves only the ports that `start` opens: a public one may be closed until `open`. */
 export async function startProcesses(context: StepContext): Promise<StepResult> {
