@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startPostgres, startTemporal } from '../src/lib/dev-servers.js';
+import { runCorruptions } from '../test/faults/corruptions.js';
 import { runKills } from '../test/faults/kills.js';
 import { runOldProcesses } from '../test/faults/old-process.js';
 import { runPutBacks } from '../test/faults/put-back.js';
@@ -36,6 +37,12 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
       `B3: ${runs} failed releases taken back, ${kills} kills, ${unequal.length} differences from the database before`,
     );
     return unequal.length === 0;
+  },
+  async B7({ count = 1000, seed, servers, say }) {
+    const { runs, kinds, faults } = await runCorruptions({ seed, count, superuser: servers.postgres, say });
+    const told = Object.entries(kinds).map(([kind, times]) => `${times} ${kind}`);
+    say(`B7: ${runs} corruptions (${told.sort().join(', ')}), ${faults.length} not refused`);
+    return faults.length === 0;
   },
   async 'server-kills'({ count = 60, seed, say }) {
     const { runs, broken, orphans, faults } = await runServerKills({ seed, count, say });

@@ -5,15 +5,15 @@ import type { BackupManifest, StoreBackup } from './data/contract.js';
 import type { Still } from './keeping/beside-changes.js';
 import { copyBackup } from './keeping/copy.js';
 import { writeHowToOpen } from './keeping/how-to-open.js';
-import { backupFolder, copyOf, readManifest } from './keeping/places.js';
-import { writeManifest } from './records.js';
+import { readManifest, writeManifest } from './keeping/manifest.js';
+import { backupFolder, copyOf } from './keeping/places.js';
 import { appliedRevisions } from './revisions.js';
 import type { Step } from './step.js';
 
 /** A backup of every store, proven by a restore, and copied. A proven one of this run is kept; anything less begins again. */
 export async function backup(context: Step, still: Still = async () => undefined): Promise<StepResult> {
   const folder = backupFolder(context, context.run.id);
-  const had = await readManifest(folder).catch(() => undefined);
+  const had = await readManifest(context, folder).catch(() => undefined);
   const manifest = had?.proven ? had : await prove(context, folder, await take(context, folder, still));
   const copy = await copyBackup(context, folder, manifest);
   const bytes = manifest.stores.reduce((sum, one) => sum + one.bytes, 0);

@@ -15,7 +15,7 @@ import { makeRunPlan } from './make-run-plan.js';
 import { migrationTool } from './migrations/lookup.js';
 import { readPinned } from './pinned.js';
 import { checkKeeping } from './keeping/preflight.js';
-import { findManifest } from './keeping/places.js';
+import { findManifest } from './keeping/manifest.js';
 import { appliedRevisions } from './revisions.js';
 import { runtime } from './runtime/lookup.js';
 import { source } from './source/lookup.js';

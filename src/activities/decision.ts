@@ -3,10 +3,12 @@ import { hashOf } from '../lib/files.js';
 import type { Choice, Release, Revisions, StepResult } from '../model.js';
 import type { StandbyRecord, Store } from './data/contract.js';
 import { stores } from './data/lookup.js';
+import { findWhole } from './data/stored-file.js';
 import { migrationTool } from './migrations/lookup.js';
 import { backup } from './backup.js';
 import { noteEffects } from './effect-rows.js';
-import { backupFolder, findManifest } from './keeping/places.js';
+import { findManifest } from './keeping/manifest.js';
+import { backupFolder } from './keeping/places.js';
 import {
   begun,
   readCounters,
@@ -65,6 +67,8 @@ export async function choose(context: Step): Promise<Choice> {
       asks,
     });
   }
+  // Before anything is stopped; later the restore itself looks.
+  if (context.at.step === 'rollback' && !context.at.undo) await refuseUnusable(context, point);
   const from = point.takenAt ?? 'the backup';
   return decided({
     decision: 'put-back',
@@ -197,13 +201,28 @@ async function prepare(context: Step, point: Point, choice: Choice): Promise<Sta
   return replacement;
 }
 
-async function restored(context: Step, store: Store, point: Point): Promise<StandbyRecord> {
-  const folder = backupFolder(context, point.run);
+/** Each store must have a copy that is there, or a proven backup whose file is the one that was written. */
+async function refuseUnusable(context: Step, point: Point): Promise<void> {
+  for (const store of stores(context.definition)) {
+    const copy = point.standby.find((one) => one.store === store.name);
+    const kept = copy && (await store.has(context, copy)) ? copy : undefined;
+    if (kept && !kept.backup) continue;
+    const { folder, stored } = kept?.backup ?? (await provenBackup(context, store, point));
+    await findWhole(context, folder, stored);
+  }
+}
+
+async function provenBackup(context: Step, store: Store, point: Point) {
   const manifest = await findManifest(context, point.run);
   const stored = manifest?.stores.find((one) => one.store === store.name);
   if (!stored || !manifest?.proven)
     throw fail('BackupUnusable', `neither a copy nor a proven backup of ${store.name} from run ${point.run} is left`);
-  context.progress(`restoring ${store.name} from the backup of ${manifest.takenAt}`);
+  return { folder: backupFolder(context, point.run), stored, takenAt: manifest.takenAt };
+}
+
+async function restored(context: Step, store: Store, point: Point): Promise<StandbyRecord> {
+  const { folder, stored, takenAt } = await provenBackup(context, store, point);
+  context.progress(`restoring ${store.name} from the backup of ${takenAt}`);
   return store.restore(context, folder, stored);
 }
 

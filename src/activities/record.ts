@@ -4,7 +4,7 @@ import { hashOf } from '../lib/files.js';
 import { appendHistory } from '../lib/history.js';
 import { close, readJournal } from '../lib/journal.js';
 import type { Call, Ending, HistoryEntry, Outcome, Recorded, Release, Revisions } from '../model.js';
-import { findManifest } from './keeping/places.js';
+import { findManifest } from './keeping/manifest.js';
 import { entryOf, releases } from './releases.js';
 import { writeReport } from './report.js';
 import { imagesOf } from './source/images/record.js';

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJson, writeAtomic } from '../lib/files.js';
 import type { StepName } from '../model.js';
-import type { BackupManifest, StandbyRecord } from './data/contract.js';
+import type { StandbyRecord } from './data/contract.js';
 
 /** What a run leaves in its folder for its own later steps, and for the runs after it. */
 
@@ -45,9 +45,6 @@ export function reversed(record: StandbyRecord): StandbyRecord {
     replaced: record.copy,
   };
 }
-
-export const writeManifest = (folder: string, manifest: BackupManifest) =>
-  writeAtomic(join(folder, 'manifest.json'), JSON.stringify(manifest, null, 2));
 
 /** Whether a step's command was begun in this run: its folder is made before it acts. */
 export function begun(context: { folder: string }, step: StepName): boolean {

@@ -2,7 +2,8 @@ import { fail } from '../errors.js';
 import type { StepResult } from '../model.js';
 import { stores } from './data/lookup.js';
 import { migrationTool } from './migrations/lookup.js';
-import { backupFolder, findManifest } from './keeping/places.js';
+import { findManifest } from './keeping/manifest.js';
+import { backupFolder } from './keeping/places.js';
 import { knownRevisions } from './revisions.js';
 import type { Step } from './step.js';
 

@@ -85,8 +85,8 @@ export async function withPlainFile<T>(
   });
 }
 
-/** The copy in the second place serves where the first place lost the file. */
-async function findWhole(context: StepContext, folder: string, stored: StoredFile): Promise<string> {
+/** Path of the file as it was written: of its copy in the second place where the first place lost it. Throws BackupUnusable. */
+export async function findWhole(context: StepContext, folder: string, stored: StoredFile): Promise<string> {
   const path = join(folder, stored.file);
   const copy = copyOf(context, folder);
   try {

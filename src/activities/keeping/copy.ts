@@ -2,11 +2,12 @@ import { constants } from 'node:fs';
 import { chmod, copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, rootMessage } from '../../errors.js';
-import { hashOf, sha256File, syncFolder, writeAtomic } from '../../lib/files.js';
+import { hashOf, sha256File, syncFolder } from '../../lib/files.js';
 import type { StepContext } from '../context.js';
 import type { BackupManifest, StoreBackup } from '../data/contract.js';
 import { howToOpenFile } from './how-to-open.js';
-import { copyOf, readManifest, secondRoot } from './places.js';
+import { readManifest, writeManifest } from './manifest.js';
+import { copyOf, secondRoot } from './places.js';
 
 /**
  * Copies a backup to the second place, and reads it there again. The manifest comes last: a folder without one is no copy. Returns the folder,
@@ -19,7 +20,7 @@ export async function copyBackup(
 ): Promise<string | undefined> {
   const to = copyOf(context, folder);
   if (to === undefined) return undefined;
-  const there = await readManifest(to).catch(() => undefined);
+  const there = await readManifest(context, to).catch(() => undefined);
   if (there && hashOf(there) === hashOf(manifest) && (await isWhole(to, manifest))) return to;
   try {
     await refuseMissing(context);
@@ -30,7 +31,7 @@ export async function copyBackup(
       await copyWhole(folder, to, store);
     }
     await copyFile(join(folder, howToOpenFile), join(to, howToOpenFile));
-    await writeAtomic(join(to, 'manifest.json'), JSON.stringify(manifest, null, 2));
+    await writeManifest(to, manifest);
   } catch (error) {
     throw explained(error, to);
   }

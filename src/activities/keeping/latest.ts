@@ -3,7 +3,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BackupManifest } from '../data/contract.js';
 import { isWhole } from './copy.js';
-import { copyOf, firstPlace, readManifest, secondPlace, type Keeper } from './places.js';
+import { readManifest } from './manifest.js';
+import { copyOf, firstPlace, secondPlace, type Keeper } from './places.js';
 
 /** One backup, wherever it lies. */
 export interface Backup {
@@ -45,7 +46,7 @@ export async function foldersIn(place: string): Promise<string[]> {
 async function read(keeper: Keeper, id: string): Promise<Backup | undefined> {
   const folder = join(firstPlace(keeper), id);
   const copy = copyOf(keeper, folder);
-  const readable = (place: string) => readManifest(place).catch(() => undefined);
+  const readable = (place: string) => readManifest(keeper, place).catch(() => undefined);
   const [first, second] = [await readable(folder), copy && (await readable(copy))];
   const manifest = first ?? second;
   if (!manifest) return undefined;

@@ -8,7 +8,8 @@ import type { Kept } from '../data/contract.js';
 import { stores } from '../data/lookup.js';
 import { backups, foldersIn, type Backup } from './latest.js';
 import { needsOf } from './needs.js';
-import { firstPlace, readManifest, secondPlace } from './places.js';
+import { readManifest } from './manifest.js';
+import { firstPlace, secondPlace } from './places.js';
 import { whyKept, type Holding } from './retention.js';
 
 /** One thing, with what is needed to destroy it. */
@@ -78,7 +79,9 @@ async function leftovers(context: StepContext): Promise<Listed[]> {
   const unfinished = await Promise.all(
     places.map(async (place) => {
       const folders = (await foldersIn(place)).map((id) => join(place, id));
-      const manifests = await Promise.all(folders.map((folder) => readManifest(folder).catch(() => undefined)));
+      const manifests = await Promise.all(
+        folders.map((folder) => readManifest(context, folder).catch(() => undefined)),
+      );
       return folders.filter((_, index) => !manifests[index]);
     }),
   );

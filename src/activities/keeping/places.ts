@@ -1,9 +1,6 @@
 import { basename, join, resolve } from 'node:path';
-import { fail } from '../../errors.js';
 import type { EnvFile } from '../../lib/env-file.js';
-import { readJson } from '../../lib/files.js';
 import type { Definition } from '../../model.js';
-import type { BackupManifest } from '../data/contract.js';
 
 /** What decides where an environment's backups lie. */
 export interface Keeper {
@@ -39,25 +36,6 @@ export const backupFolder = (keeper: Keeper, run: string) => join(firstPlace(kee
 export function copyOf(keeper: Keeper, folder: string): string | undefined {
   const place = secondPlace(keeper);
   return place && join(place, basename(folder));
-}
-
-/** undefined where there is none. Throws BackupUnusable where it cannot be read as one. */
-export async function readManifest(folder: string): Promise<BackupManifest | undefined> {
-  const path = join(folder, 'manifest.json');
-  const manifest = await readJson<BackupManifest>(path).catch(() => null);
-  if (manifest === undefined || Array.isArray(manifest?.stores)) return manifest ?? undefined;
-  throw fail('BackupUnusable', `${path} is no manifest any more: take another backup`);
-}
-
-/** The manifest of a run's backup, from its copy where the first place lost it. */
-export async function findManifest(keeper: Keeper, run: string): Promise<BackupManifest | undefined> {
-  const folder = backupFolder(keeper, run);
-  const copy = copyOf(keeper, folder);
-  const first = await readManifest(folder).catch((error: Error) => error);
-  if (first && !(first instanceof Error)) return first;
-  const second = copy === undefined ? undefined : await readManifest(copy).catch(() => undefined);
-  if (!second && first) throw first;
-  return second;
 }
 
 function absolute({ definition, env }: Keeper, path: string): string {

@@ -5,13 +5,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { backup } from '../../../src/activities/backup.js';
 import { listKept } from '../../../src/activities/keeping/list.js';
 import { latestBackup } from '../../../src/activities/keeping/latest.js';
+import { readManifest, writeManifest } from '../../../src/activities/keeping/manifest.js';
 import { backupFolder } from '../../../src/activities/keeping/places.js';
 import { prune } from '../../../src/activities/keeping/prune.js';
 import { whyKept, type Holding } from '../../../src/activities/keeping/retention.js';
 import type { Step } from '../../../src/activities/step.js';
 import { whileChanging } from '../../../src/lib/change-mark.js';
 import { appendEvidence } from '../../../src/lib/evidence.js';
-import { readJson, writeAtomic } from '../../../src/lib/files.js';
 import { appendHistory } from '../../../src/lib/history.js';
 import type { HistoryEntry } from '../../../src/model.js';
 import { makeShop, type Shop } from '../data/postgres/shop.js';
@@ -128,9 +128,8 @@ async function taken(shop: Shop, id: string): Promise<void> {
   const step = stepOf(shop, id);
   await backup(step);
   for (const folder of [backupFolder(step, id), join(shop.folder, 'second/shop/test', id)]) {
-    const path = join(folder, 'manifest.json');
     const old = new Date(Date.now() - 100 * 86_400_000 + Number(id.slice(1)) * 3_600_000).toISOString();
-    await writeAtomic(path, JSON.stringify({ ...(await readJson<object>(path)), takenAt: old }));
+    await writeManifest(folder, { ...(await readManifest(step, folder))!, takenAt: old });
   }
   await appendEvidence(step.folder, { id: 'resolve', kind: 'run', data: {} });
   if (id !== 'r1') await appendEvidence(step.folder, { id: 'end', kind: 'end', data: {} });

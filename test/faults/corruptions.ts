@@ -1,0 +1,186 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { backup } from '../../src/activities/backup.js';
+import { choose, putBack } from '../../src/activities/decision.js';
+import { backupFolder } from '../../src/activities/keeping/places.js';
+import type { Step } from '../../src/activities/step.js';
+import { failureType } from '../../src/errors.js';
+import { appendHistory } from '../../src/lib/history.js';
+import type { Choice, HistoryEntry, Release } from '../../src/model.js';
+import { makeShop, type Shop } from '../activities/data/postgres/shop.js';
+import { definitionOf, stepContext } from '../activities/step-context.js';
+import { generator } from './generator.js';
+
+export interface Corruptions {
+  runs: number;
+  /** By kind: how many were tried. */
+  kinds: Record<string, number>;
+  faults: string[];
+}
+
+type Random = () => number;
+const below = (random: Random, count: number) => Math.floor(random() * count);
+
+/** What may become of a file; `other` is the same file of another backup. */
+const kinds: Record<string, (bytes: Buffer, random: Random, other: Buffer) => Buffer | undefined> = {
+  flip: (bytes, random) => {
+    const changed = Buffer.from(bytes);
+    for (let times = 1 + below(random, 3); times > 0; times -= 1) {
+      const at = below(random, changed.length);
+      changed[at] = changed[at]! ^ (1 << below(random, 8));
+    }
+    return changed;
+  },
+  cut: (bytes, random) => bytes.subarray(0, below(random, bytes.length)),
+  grow: (bytes, random) => Buffer.concat([bytes, Buffer.alloc(1 + below(random, 4096), below(random, 256))]),
+  hole: (bytes, random) => {
+    const at = below(random, bytes.length);
+    return Buffer.from(bytes).fill(0, at, Math.min(bytes.length, at + 1 + below(random, 4096)));
+  },
+  turn: (bytes, random) => {
+    const at = below(random, bytes.length);
+    return Buffer.concat([bytes.subarray(at), bytes.subarray(0, at)]);
+  },
+  remove: () => undefined,
+  swap: (_bytes, _random, other) => other,
+};
+
+/**
+ * A backup that is the only way back, damaged: file, manifest, or both replaced by another backup's. It has to be refused at the gate, and once
+ * more by whoever would put it back; the live database, and what stands beside it, is as before.
+ */
+export async function runCorruptions(options: {
+  seed: number;
+  count: number;
+  superuser?: string;
+  say: (line: string) => void;
+}): Promise<Corruptions> {
+  const random = generator(options.seed);
+  const result: Corruptions = { runs: 0, kinds: {}, faults: [] };
+  const shop = await makeShop({ ...(options.superuser ? { superuser: options.superuser } : {}) });
+  try {
+    const world = await makeWorld(shop);
+    for (let turn = 0; turn < options.count; turn += 1) {
+      const what = await damage(world, random);
+      const problem = await problemOf(world);
+      await restoreFiles(world);
+      result.runs += 1;
+      result.kinds[what] = (result.kinds[what] ?? 0) + 1;
+      if (problem) result.faults.push(`${turn + 1}: ${what}: ${problem}`);
+      if (problem || (turn + 1) % 100 === 0)
+        options.say(`${turn + 1}: ${problem ? `${what}: ${problem}` : 'all refused'}`);
+    }
+    // Nobody is helped by a store that refuses what is whole.
+    const whole = await putBack(world.step, await choose(world.step)).catch((error: unknown) => String(error));
+    if (typeof whole === 'string') result.faults.push(`the undamaged backup: ${whole}`);
+    else if ((await rows(shop)) !== world.before) result.faults.push('the undamaged backup brought other rows back');
+    return result;
+  } finally {
+    await shop.close();
+  }
+}
+
+interface World {
+  shop: Shop;
+  /** Of a rollback whose only way is the backup. */
+  step: Step;
+  choice: Choice;
+  /** Paths of file and manifest, of the backup and of another one. */
+  files: Record<'file' | 'manifest', { path: string; bytes: Buffer; other: Buffer }>;
+  before: string;
+  live: string;
+}
+
+async function makeWorld(shop: Shop): Promise<World> {
+  await shop.sql(`CREATE TABLE orders (id int PRIMARY KEY, text text)`);
+  await shop.sql(`INSERT INTO orders SELECT i, md5(i::text) FROM generate_series(1, 2000) i`);
+  const before = await rows(shop);
+  const [one, other] = [stepOf(shop, 'r1'), stepOf(shop, 'r0')];
+  await backup(other);
+  await backup(one);
+  await appendHistory(shop.folder, entry('1.0.0', 'r0', null));
+  await appendHistory(shop.folder, entry('2.0.0', 'r1', release('1.0.0', 'r0')));
+  await shop.sql('DELETE FROM orders WHERE id > 1000');
+  const run = {
+    ...one.run,
+    id: 'r2',
+    kind: 'rollback' as const,
+    version: release('1.0.0', 'r0'),
+    previous: release('2.0.0', 'r1'),
+  };
+  const step: Step = { ...stepOf(shop, 'r2'), run, at: { step: 'rollback', undo: false, try: 1 } };
+  // Whether data comes back is decided by revisions, or where the release may have changed it all the same.
+  await mkdir(join(step.folder, 'commands', 'migrate-1-db'), { recursive: true });
+  const manifest = JSON.parse(await readFile(join(backupFolder(one, 'r1'), 'manifest.json'), 'utf8')) as {
+    stores: { file: string }[];
+  };
+  const read = async (name: string) => {
+    const path = join(backupFolder(one, 'r1'), name);
+    return { path, bytes: await readFile(path), other: await readFile(join(backupFolder(one, 'r0'), name)) };
+  };
+  const files = { file: await read(manifest.stores[0]!.file), manifest: await read('manifest.json') };
+  return { shop, step, choice: await choose(step), files, before, live: await rows(shop) };
+}
+
+async function damage({ files }: World, random: Random): Promise<string> {
+  const kind = Object.keys(kinds)[below(random, Object.keys(kinds).length)]!;
+  const which = (['file', 'manifest'] as const)[below(random, 2)]!;
+  // A whole backup in the folder of another is as wrong as half of one.
+  const both = kind === 'swap' && random() < 0.3;
+  for (const name of both ? (['file', 'manifest'] as const) : [which]) {
+    const { path, bytes, other } = files[name];
+    const changed = kinds[kind]!(bytes, random, other);
+    if (changed?.equals(bytes)) return damage({ files } as World, random);
+    if (changed) await writeFile(path, changed);
+    else await rm(path);
+  }
+  return `${kind} of ${both ? 'both' : which}`;
+}
+
+/** undefined where it was refused twice, and nothing was touched. */
+async function problemOf({ shop, step, choice, live }: World): Promise<string | undefined> {
+  const acts = {
+    'at the gate': () => choose(step),
+    'when putting back': () => putBack({ ...step, at: { ...step.at, step: 'data' } }, choice),
+  };
+  for (const [when, act] of Object.entries(acts)) {
+    const error: unknown = await act().then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    // Without its manifest the choice itself is another one than people agreed to.
+    if (!['BackupUnusable', 'DataRefused'].includes(failureType(error) ?? ''))
+      return `${when} not refused: ${error === undefined ? 'accepted' : String(error)}`;
+  }
+  const beside = (await shop.databases()).filter((name) => name !== shop.name);
+  if (beside.length > 0) return `left: ${beside.join(', ')}`;
+  return (await rows(shop)) === live ? undefined : 'the live database has other rows';
+}
+
+async function restoreFiles({ files }: World): Promise<void> {
+  for (const { path, bytes } of Object.values(files)) await writeFile(path, bytes, { mode: 0o600 });
+}
+
+async function rows(shop: Shop): Promise<string> {
+  return JSON.stringify(await shop.sql('SELECT count(*), md5(string_agg(text, id::text ORDER BY id)) FROM orders'));
+}
+
+function stepOf(shop: Shop, id: string): Step {
+  const databases = {
+    shop: { postgres: { url: '$SHOP_URL', backup_url: '$SHOP_BACKUP_URL', admin_url: '$SHOP_ADMIN_URL' } },
+  };
+  const definition = definitionOf(shop.folder, { databases });
+  const folder = join(shop.folder, 'runs', id);
+  const context = stepContext({ definition, folder, home: shop.folder, env: join(shop.folder, '.env') });
+  return { ...context, run: { ...context.run, id }, pinned: { live: null } as Step['pinned'] };
+}
+
+const release = (version: string, run: string): Release => ({ version, sha: version.padEnd(40, '0'), run });
+
+function entry(version: string, run: string, previous: Release | null): HistoryEntry {
+  const at = '2026-11-26T10:00:00Z';
+  return {
+    ...{ run, kind: 'deploy', outcome: 'deployed', version, current: release(version, run), previous },
+    ...{ startedAt: at, endedAt: at, by: 'ann', revisions: {}, fingerprints: {}, evidence: '' },
+  };
+}
