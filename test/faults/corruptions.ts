@@ -150,7 +150,7 @@ async function problemOf({ shop, step, choice, live }: World): Promise<string | 
     );
     // Without its manifest the choice itself is another one than people agreed to.
     if (!['BackupUnusable', 'DataRefused'].includes(failureType(error) ?? ''))
-      return `${when} not refused: ${error === undefined ? 'accepted' : String(error)}`;
+      return `${when} not refused: ${error instanceof Error ? error.message : 'accepted'}`;
   }
   const beside = (await shop.databases()).filter((name) => name !== shop.name);
   if (beside.length > 0) return `left: ${beside.join(', ')}`;
