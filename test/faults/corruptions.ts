@@ -172,7 +172,8 @@ function stepOf(shop: Shop, id: string): Step {
   const definition = definitionOf(shop.folder, { databases });
   const folder = join(shop.folder, 'runs', id);
   const context = stepContext({ definition, folder, home: shop.folder, env: join(shop.folder, '.env') });
-  return { ...context, run: { ...context.run, id }, pinned: { live: null } as Step['pinned'] };
+  const pinned = { live: null, plan: { pending: { shop: ['20260101-change'] } } } as unknown as Step['pinned'];
+  return { ...context, run: { ...context.run, id }, pinned };
 }
 
 const release = (version: string, run: string): Release => ({ version, sha: version.padEnd(40, '0'), run });
