@@ -20,7 +20,7 @@ import {
 } from './records.js';
 import { entryOf, releases } from './releases.js';
 import { reopenStores } from './reopen.js';
-import { appliedRevisions, knownRevisions, listed, missing, isEmpty, sameSets } from './revisions.js';
+import { appliedRevisions, isEmpty, knownRevisions, listed, mayHaveMigrated, missing, sameSets } from './revisions.js';
 import type { Step } from './step.js';
 
 /** Where data can come back from: the run whose release is being left, and what it kept. */
@@ -42,7 +42,7 @@ export async function choose(context: Step): Promise<Choice> {
   const fits = target === null || sameSets(now, await knownRevisions(context, target));
   if (Object.keys(context.definition.databases).length === 0)
     return decided({ decision: 'keep', reason: 'there is no database', loss: {}, drops: [], asks: false });
-  if (sameSets(now, point.revisions) && fits && !touched(context)) {
+  if (sameSets(now, point.revisions) && fits && !mayHaveMigrated(context)) {
     return decided({
       decision: 'keep',
       reason: `the applied revisions are those that ${target?.version ?? 'nothing'} left`,
@@ -145,11 +145,6 @@ function needsPerson(context: Step, loss: Choice['loss']): boolean {
 function wasOpen(context: Step): boolean {
   if (context.run.kind === 'rollback') return true;
   return begun(context, context.definition.runtime.open === 'at_start' ? 'start' : 'open');
-}
-
-/** Whether this release's migrations may have changed the data, though the revisions look the same. */
-function touched(context: Step): boolean {
-  return begun(context, 'migrate') && !isEmpty(context.pinned.plan.pending);
 }
 
 function releaseFolder(context: Step): string | undefined {

@@ -1,4 +1,5 @@
 import { isBeside } from '../beside.js';
+import { migratesItself } from '../definition/migrates-itself.js';
 import { makePlan } from '../definition/plan.js';
 import { hashOf } from '../lib/files.js';
 import type { Change, Definition, Plan, Revisions, Run } from '../model.js';
@@ -69,8 +70,7 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
   const runs = runtime(definition).commands(definition);
   const resolved = run.kind === 'adopt' ? [] : await runtime(definition).resolved(context);
   const data = all.map((store) => store.commands());
-  const upgrades = !isEmpty(pending) || tool?.always;
-  const upgrade = (upgrades && tool?.commands(definition).upgrade) || [];
+  const upgrade = (!isEmpty(pending) || tool?.always ? tool?.commands(definition).upgrade : undefined) ?? [];
   return makePlan(definition, {
     kind: run.kind,
     version: run.version,
@@ -91,7 +91,7 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
       close: runs.close,
       stopEffects: effectCommands(definition, 'stop'),
       startEffects: effectCommands(definition, 'start'),
-      upgrade,
+      upgrade: migratesItself(definition) ? [] : upgrade,
       rehearse: upgrade.map((line) => `on the restored copy: ${line}`),
       backup: [...data.flatMap((one) => one.backup), ...sealing(definition)],
       prove: [...data.flatMap((one) => one.prove), ...copying(definition)],

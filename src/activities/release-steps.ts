@@ -4,11 +4,14 @@ import { checkContext, expecting } from './check.js';
 import { markLogs } from './checks/log-marks.js';
 import { stores } from './data/lookup.js';
 import { effectsOf } from '../definition/effects.js';
+import { migratesItself } from '../definition/migrates-itself.js';
 import { noteEffects } from './effect-rows.js';
 import { stopEffects } from './effects.js';
 import type { MigrationTool } from './migrations/contract.js';
 import { migrationTool } from './migrations/lookup.js';
-import { noteStopped, readReplacement, reversed, wasStopped, writeCounters, writeStandby } from './records.js';
+import { noteCounters } from './note-counters.js';
+import { startMigrating } from './own-migration.js';
+import { noteStopped, readReplacement, reversed, wasStopped, writeStandby } from './records.js';
 import { reopenStores } from './reopen.js';
 import { appliedRevisions, knownRevisions, missing, isEmpty, listed } from './revisions.js';
 import { runtime } from './runtime/lookup.js';
@@ -64,13 +67,14 @@ export async function switchCode(context: Step, release: Release | null): Promis
 export async function migrate(context: Step): Promise<StepResult> {
   const { definition, run } = context;
   const tool = migrationTool(definition);
+  if (tool && migratesItself(definition)) {
+    await noteCounters(context);
+    return { note: `${run.version.version} migrates itself when it starts` };
+  }
   const before = await appliedRevisions(context);
   const known = await knownRevisions(context, run.version);
   const result = tool ? await upgrade(context, tool, before, known) : { note: 'there is no migration tool' };
-  const counters = await Promise.all(
-    stores(definition).map(async (store) => [store.name, await store.counters(context)] as const),
-  );
-  await writeCounters(context.folder, Object.fromEntries(counters));
+  await noteCounters(context);
   return result;
 }
 
@@ -100,6 +104,13 @@ export async function start(context: Step, release: Release | null): Promise<Ste
       'DataRefused',
       `the database is ahead of ${release.version}, whose code does not know ${listed(unknown)}: it is not started on it`,
     );
+  const forward = context.run.kind === 'deploy' && !context.at.undo;
+  if (forward && migratesItself(context.definition)) {
+    const started = await startMigrating(context, release, known, () => startAs(context, release));
+    // Where users are in since the start, what the migration wrote counts with what they wrote: more than was, never less.
+    if (context.definition.runtime.open !== 'at_start') await noteCounters(context);
+    return started;
+  }
   const lacking = missing(known, applied);
   if (!isEmpty(lacking))
     throw fail(

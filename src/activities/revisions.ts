@@ -1,6 +1,9 @@
 import type { Release, Revisions } from '../model.js';
+import { migratesItself } from '../definition/migrates-itself.js';
 import type { StepContext } from './context.js';
 import { migrationTool } from './migrations/lookup.js';
+import { begun } from './records.js';
+import type { Step } from './step.js';
 
 /** Applied revisions of every database that a tool migrates, read from the databases themselves. */
 export async function appliedRevisions(context: StepContext): Promise<Revisions> {
@@ -12,6 +15,13 @@ export async function appliedRevisions(context: StepContext): Promise<Revisions>
 export async function knownRevisions(context: StepContext, release: Release): Promise<Revisions> {
   const tool = migrationTool(context.definition);
   return tool ? { [tool.database(context.definition)]: await tool.known(context, release) } : {};
+}
+
+/** Whether this release's migrations may have changed the data, though the revisions look the same. */
+export function mayHaveMigrated({ folder, at, pinned }: Step): boolean {
+  const step = migratesItself(pinned.definition) ? 'start' : 'migrate';
+  const acts = !at.undo && at.step === step;
+  return (acts || begun({ folder }, step)) && !isEmpty(pinned.plan.pending);
 }
 
 /** What is in `all` and not in `some`, by database. */

@@ -6,6 +6,7 @@ import type { StandbyRecord } from './data/contract.js';
 import { stores } from './data/lookup.js';
 import { effectsByHand } from './effects.js';
 import { begun, readReplacement, readStandby, reversed } from './records.js';
+import { mayHaveMigrated } from './revisions.js';
 import { runtime } from './runtime/lookup.js';
 import { source } from './source/lookup.js';
 import type { Step } from './step.js';
@@ -106,7 +107,9 @@ async function copies(context: Step): Promise<StandbyRecord[]> {
   // A rollback puts older data in; what it replaced is what has to come back.
   const replaced = run.kind === 'rollback' ? await readReplacement(folder) : undefined;
   if (replaced) return replaced.map(reversed);
-  return acted(context, run.kind === 'rollback' ? 'data' : 'migrate') ? ((await readStandby(folder)) ?? []) : [];
+  return (run.kind === 'rollback' ? acted(context, 'data') : mayHaveMigrated(context))
+    ? ((await readStandby(folder)) ?? [])
+    : [];
 }
 
 /** Also while it acts, and where its worker died before its command's folder was made. */

@@ -1,3 +1,4 @@
+import { migratesItself, migratingService } from './migrates-itself.js';
 import type { Change, Check, Definition, Kind, Plan, PlanStep, Release, StepName, When } from '../model.js';
 import { effectsOf } from './effects.js';
 
@@ -96,7 +97,7 @@ function deploySteps(definition: Definition, facts: PlanFacts): PlanStep[] {
       'the migrations on a copy of the backup',
       commands.rehearse,
       [],
-      rehearsalSkip(rehearses, databases, facts),
+      rehearsalSkip(definition, rehearses, facts),
     ),
     change(
       'stop',
@@ -114,7 +115,7 @@ function deploySteps(definition: Definition, facts: PlanFacts): PlanStep[] {
       databases ? undefined : 'there is no database',
     ),
     change('switch', `the code of ${facts.version.version}`, commands.switch, commands.switchBack),
-    change('migrate', pendingTitle(facts.pending), commands.upgrade, commands.swapIn),
+    change('migrate', migrateTitle(definition, facts.pending), commands.upgrade, commands.swapIn),
     change(
       'start',
       definition.runtime.open === 'at_start'
@@ -260,9 +261,18 @@ function shown(value: unknown): string {
     .join(' ');
 }
 
-function rehearsalSkip(rehearses: boolean, databases: boolean, facts: PlanFacts): string | undefined {
-  if (!databases || pendingCount(facts.pending) === 0) return 'no migration is pending';
-  return rehearses ? undefined : `the change is ${facts.change}`;
+function rehearsalSkip(definition: Definition, rehearses: boolean, facts: PlanFacts): string | undefined {
+  if (noDatabase(definition) || pendingCount(facts.pending) === 0) return 'no migration is pending';
+  if (!rehearses) return `the change is ${facts.change}`;
+  const inside = migratingService(definition);
+  return inside && !definition.source.images
+    ? `${inside} has no image in source.images, which would hold the new code beside the live one`
+    : undefined;
+}
+
+function migrateTitle(definition: Definition, pending: PlanFacts['pending']): string {
+  const title = pendingTitle(pending);
+  return migratesItself(definition) && pendingCount(pending) > 0 ? `${title}; applied when it starts` : title;
 }
 
 function pendingCount(pending: Record<string, string[]>): number {

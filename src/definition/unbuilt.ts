@@ -29,9 +29,6 @@ export function unbuilt(definition: Definition): string[] {
         : [],
     ),
     ...kinds(migrations, 'migrations', ['sequelize', 'alembic', 'django', 'command'], built.migrations),
-    ...Object.entries(migrations).flatMap(([tool, { at }]: [string, { at?: string }]): Part[] =>
-      at && built.migrations.includes(tool) ? [[`migrations ${tool} at start`, `migrations.${tool}.at`]] : [],
-    ),
     ...later.filter((path) => at(definition, path) !== undefined).map((path): Part => [path.replace('.', ' '), path]),
   ];
   return parts.map(([name, path]) => `${name} (${place(definition, path)})`);

@@ -11,10 +11,9 @@ const tools: Record<string, MigrationTool> = { sequelize, alembic, django };
 export function migrationTool({ environment, migrations = {}, positions }: Definition): MigrationTool | undefined {
   const [found] = Object.entries(migrations).filter(([, options]) => options !== undefined);
   if (!found) return undefined;
-  const [kind, options] = found as [string, { at?: string }];
+  const [kind] = found;
   const tool = tools[kind];
-  const part = !tool ? kind : options.at ? `${kind}.at` : undefined;
-  if (tool && !part) return tool;
-  const where = positions[`migrations.${part}`] ?? positions[`migrations.${kind}`] ?? environment;
-  throw fail('NotBuilt', `${where}: migrations.${part} is not built into this Slipway`);
+  if (tool) return tool;
+  const where = positions[`migrations.${kind}`] ?? environment;
+  throw fail('NotBuilt', `${where}: migrations.${kind} is not built into this Slipway`);
 }

@@ -10,6 +10,8 @@ export interface Runtime {
   stop(context: StepContext): Promise<StepResult>;
   /** Starts that release, closed where the definition says so; proven by a listener or container younger than the step. */
   start(context: StepContext, release: Release): Promise<StepResult>;
+  /** What it printed last, for a failure's text. undefined where that is written nowhere. */
+  lastWords?(context: StepContext): Promise<string>;
   open(context: StepContext): Promise<StepResult>;
   close(context: StepContext): Promise<StepResult>;
   /**

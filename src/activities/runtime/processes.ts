@@ -5,6 +5,7 @@ import { quoted, shellLine } from '../../lib/shell-line.js';
 import type { Argv, CheckResult, Definition, StepResult } from '../../model.js';
 import { unasked, type StepContext } from '../context.js';
 import type { Runtime } from './contract.js';
+import { guardOf } from './guard.js';
 import { listenersOn, nameListeners, openPorts } from './listeners.js';
 import { turn } from './open.js';
 import { portsOfSystem } from './public-ports.js';
@@ -85,7 +86,7 @@ function checkProgram(context: StepContext, name: string, [program = '']: Argv, 
 function commandLines(definition: Definition, before: string): Record<'stop' | 'start' | 'open' | 'close', string[]> {
   const { stop: stopping, start: starting, env } = settingsOf(definition);
   const { open } = definition.runtime;
-  const line = (argv: Argv) => [`${before}${shellLine(argv, env)}`];
+  const line = (argv: Argv, more = {}) => [`${before}${shellLine(argv, { ...env, ...more })}`];
   const turned = open === 'at_start' ? { open: [], close: [] } : { open: line(open.open), close: line(open.close) };
-  return { stop: line(stopping), start: line(starting), ...turned };
+  return { stop: line(stopping), start: line(starting, guardOf(definition)), ...turned };
 }

@@ -5,6 +5,7 @@ import { readJson, writeAtomic } from '../../lib/files.js';
 import { bootId } from '../../lib/process-identity.js';
 import type { StepResult } from '../../model.js';
 import type { StepContext } from '../context.js';
+import { guardValues } from './guard.js';
 import { listenersOn, nameListeners, openPorts, ticksNow, type Listener } from './listeners.js';
 import { requestFor, settingsOf } from './settings.js';
 import { awaitClosed, whoHolds } from './wait-for-ports.js';
@@ -23,9 +24,13 @@ const pauseMs = 20;
 /** @see Runtime.start. Proves only the ports that `start` opens: a public one may be closed until `open`. */
 export async function startProcesses(context: StepContext): Promise<StepResult> {
   const { start, ports, timeoutMs } = settingsOf(context.definition);
+  const request = requestFor(context, start);
   // A baseline that is there already: the worker was lost, and the command may have run, so that its ports are rightly taken.
   const baseline = (await readJson<Baseline>(baselinePath(context))) ?? (await takeBaseline(context));
-  const { tail } = await context.change('start', requestFor(context, start));
+  const { tail } = await context.change('start', {
+    ...request,
+    env: { ...request.env, ...guardValues(context) },
+  });
   const listeners = await awaitYoung(ports, sinceOf(baseline), timeoutMs, tail);
   const hidden = listeners.some(({ pid }) => pid === undefined)
     ? '; the age of a process that this user cannot see is not proven'

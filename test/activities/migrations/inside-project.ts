@@ -24,6 +24,7 @@ export interface InsideProject {
     version: Release,
     previous: Release | null,
     at: Partial<TestStep['at']>,
+    timeoutMs?: number,
   ): Promise<TestStep>;
   remove(): Promise<void>;
 }
@@ -42,10 +43,10 @@ export async function makeInsideProject(modules: string): Promise<InsideProject>
   const compose = `services:
   app:
     image: ${name}/app:live
-    command: [sleep, infinity]
+    command: [sh, start.sh]
     stop_grace_period: 0s
     network_mode: host
-    environment: { DATABASE_URL: "\${DATABASE_URL}", PYTHONPATH: /packages, PYTHONDONTWRITEBYTECODE: "1", NODE_ENV: production }
+    environment: { ALLOW: "\${ALLOW:-}", DATABASE_URL: "\${DATABASE_URL}", PYTHONPATH: /packages, PYTHONDONTWRITEBYTECODE: "1", NODE_ENV: production }
     volumes:
       - ${packages}:/packages:ro
       - ${modules}:/srv/node_modules:ro
@@ -62,6 +63,7 @@ export async function makeInsideProject(modules: string): Promise<InsideProject>
       const Dockerfile = `FROM ${baseImage}\nCOPY . /srv/\nWORKDIR /srv\n`;
       const sha = commit(directory, {
         '.dockerignore': '.git\n',
+        'start.sh': 'exec sleep infinity\n',
         'compose.yaml': compose,
         Dockerfile,
         VERSION: version,
@@ -76,14 +78,14 @@ export async function makeInsideProject(modules: string): Promise<InsideProject>
       run('up', '--detach', '--force-recreate');
     },
     stop: () => void run('stop'),
-    async step(migrations, version, previous, at) {
+    async step(migrations, version, previous, at, timeoutMs = 60_000) {
       const url = '$DATABASE_URL';
       const databases: Definition['databases'] = { main: { postgres: { url, backup_url: url, admin_url: url } } };
       const definition = definitionOf(directory, {
         databases,
         migrations,
         source: { git: {}, images: { app: { name: `${name}/app`, build: '.' } } },
-        runtime: { compose: { project: name, services: ['app'], observeMs: 300, timeoutMs: 60_000 }, open: 'at_start' },
+        runtime: { compose: { project: name, services: ['app'], observeMs: 300, timeoutMs }, open: 'at_start' },
       });
       const before = previous && { ...previous, run: 'before' };
       const step = stepContext({ definition, folder: join(root, 'run'), home: root, env, at, previous: before });

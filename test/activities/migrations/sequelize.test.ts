@@ -251,8 +251,5 @@ it('refuses a tool that is not built, naming where it stands, and is undefined w
   expect(() => migrationTool(definitionOf('/srv', { migrations: { command }, positions: at }))).toThrow(
     /systems\/shop.yaml:5: migrations.command is not built/,
   );
-  expect(() => migrationTool(definitionOf('/srv', { migrations: { sequelize: { at: 'start' } } }))).toThrow(
-    /migrations.sequelize.at is not built/,
-  );
   expect(migrationTool(definitionOf('/srv'))).toBeUndefined();
 });

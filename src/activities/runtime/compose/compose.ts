@@ -1,4 +1,5 @@
 import { effectServices } from '../../../definition/effects.js';
+import { migratingService } from '../../../definition/migrates-itself.js';
 import { fail } from '../../../errors.js';
 import { quoted, shellLine } from '../../../lib/shell-line.js';
 import type { Argv, Definition, Release, StepResult } from '../../../model.js';
@@ -12,7 +13,7 @@ import { composeArgv, composeOf, hasFiles } from './arguments.js';
 import { checkCompose } from './checks.js';
 import { graceOf, overrideOf, stopArgv, upArgv } from './commands.js';
 import { takenPorts } from './host-checks.js';
-import { diedOf, observe } from './observe.js';
+import { diedOf, lastWords, observe } from './observe.js';
 import { containersOf, readProject, type Project } from './project.js';
 import { hold, restarted, serviceLine, turnServices, withoutEffects } from './services.js';
 
@@ -22,6 +23,11 @@ export const compose: Runtime = {
   preflight: checkCompose,
   stop,
   start,
+  lastWords: async (context) => {
+    const all = await ours(context);
+    const found = all.find(({ service }) => service === migratingService(context.definition)) ?? all[0];
+    return found ? `; ${await lastWords(context, found)}` : '';
+  },
   open: (context) => turn(context, 'open', { deadlineMs: composeOf(context.definition).timeoutMs }),
   close: (context) => turn(context, 'close', { deadlineMs: composeOf(context.definition).timeoutMs }),
   commands: (definition) => lines(definition, ''),

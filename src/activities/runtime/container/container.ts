@@ -19,6 +19,10 @@ export const container: Runtime = {
   preflight: checkContainer,
   stop,
   start,
+  lastWords: async (context) => {
+    const found = await present(context);
+    return found ? `; ${await lastWords(context, found)}` : '';
+  },
   open: (context) => turn(context, 'open', request(context)),
   close: (context) => turn(context, 'close', request(context)),
   commands: (definition) => lines(definition, ''),

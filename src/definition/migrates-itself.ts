@@ -1,0 +1,11 @@
+import type { Definition } from '../model.js';
+
+/** Whether the application applies its migrations when it starts. */
+export function migratesItself({ migrations = {} }: Definition): boolean {
+  return [migrations.sequelize, migrations.alembic, migrations.django].some((tool) => tool?.at === 'start');
+}
+
+/** The service that the tool runs inside; undefined on the host. */
+export function migratingService({ migrations = {} }: Definition): string | undefined {
+  return [migrations.sequelize, migrations.alembic, migrations.django, migrations.command].find((tool) => tool?.in)?.in;
+}
