@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 import type { Status } from '../../src/model.js';
+import { differences, readData } from '../faults/data.js';
+import { canMount } from '../stack/small-disk.js';
+import { smallSpace } from '../stack/small-space.js';
 import { ending, until, withStand, type Stand } from './stand.js';
 
 /** A release that waits for its sign-off: users are in. */
@@ -41,21 +44,34 @@ describe('after open', () => {
     }, { definition: mailing });
   }, 180_000);
 
-  it('puts data back by itself where it is proven that nobody wrote a row', async () => {
-    await withStand(async (stand) => {
-      await stand.go('deploy', { version: '1.0.0', by: 'bob' });
-      const { handle } = await openAgain(stand);
-      await handle.signal('rollback', { by: 'ann', reason: 'wrong day' });
-      expect(await ending(handle)).toMatchObject({ outcome: 'rolled-back', failed: false, current: '1.0.0', approvals: [{ gate: 'go' }] });
-    }, { definition: signedOff });
-  }, 180_000);
+  it('puts data back by itself where it is proven that nobody wrote a row, also where no copy had room', async () => {
+    const space = canMount ? await smallSpace(inject('postgres'), 400) : undefined;
+    try {
+      await withStand(async (stand) => {
+        await space?.move(stand.database.name);
+        await stand.go('deploy', { version: '1.0.0', by: 'bob' });
+        const before = await readData(stand.database.ownerUrl);
+        space?.disk.leave(20);
+        const { handle, go } = await openAgain(stand);
+        if (space) expect(go.detail?.join('\n')).toMatch(/no copy can stand beside it .*; a second backup is taken and proven after the stop, which adds about \d+ s of downtime/);
+        await handle.signal('rollback', { by: 'ann', reason: 'wrong day' });
+        expect(await ending(handle)).toMatchObject({ outcome: 'rolled-back', failed: false, current: '1.0.0', approvals: [{ gate: 'go' }] });
+        expect(differences(before, await readData(stand.database.ownerUrl))).toEqual([]);
+        const { steps } = await handle.query<Status>('status');
+        expect(steps.find(({ name, undo }) => name === 'standby' && !undo)?.note).toContain(space ? '/after-stop/main/main.dump' : '__s_');
+      }, { definition: signedOff });
+    } finally {
+      await space?.remove();
+    }
+  }, 240_000);
 });
 
 /** 2.0.0, with its users in. */
 async function openAgain({ start }: Stand) {
   const handle = await start('deploy', { version: '2.0.0', by: 'bob', change: 'compatible' });
   const ask = (name: string) => until(async () => (await handle.query<Status>('status')).questions.find((question) => question.name === name));
-  await handle.signal('approve', { gate: 'go', by: 'ann', plan: (await ask('go')).plan });
+  const go = await ask('go');
+  await handle.signal('approve', { gate: 'go', by: 'ann', plan: go.plan });
   await ask('sign-off');
-  return { handle, ask };
+  return { handle, ask, go };
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../../../errors.js';
 import type { Kept } from '../contract.js';
 import { asAdmin } from './admin.js';
@@ -54,14 +55,9 @@ function keptOf(link: Link, { oid, name, comment, bytes }: Row): Kept[] {
   return !story && isScratchOf(live, name) ? [{ ...common, is: 'scratch', run: null, at: null }] : [];
 }
 
-/** A server that died while it copied leaves files that nothing names. While a copy is being made they look the same. */
+/** A server that died while it copied leaves files that nothing names. */
 async function orphans(link: Link, session: Session): Promise<Kept[]> {
-  const found = await query<{ oid: string; place: string }>(
-    session,
-    `SELECT d::text AS oid, coalesce(nullif(pg_tablespace_location(t.oid), ''), 'base') AS place
-     FROM pg_tablespace t, pg_tablespace_databases(t.oid) d
-     WHERE t.spcname <> 'pg_global' AND NOT EXISTS (SELECT FROM pg_database WHERE oid = d)`,
-  );
+  const found = await unnamedForLong(session);
   return found.map(({ oid, place }) => ({
     store: link.store,
     is: 'orphan',
@@ -72,6 +68,37 @@ async function orphans(link: Link, session: Session): Promise<Kept[]> {
     at: null,
   }));
 }
+
+/**
+ * While a database is made or dropped its files look the same. What is seen before and after a moment in which none was belonged to nobody all
+ * the time; on a server that has no such moment within 5 s nothing is said.
+ */
+async function unnamedForLong(session: Session): Promise<Folder[]> {
+  for (let turn = 0; turn < 50; turn += 1) {
+    const before = await query<Folder>(session, unnamedFolders);
+    if (before.length === 0) return [];
+    if ((await query(session, changingDatabases)).length === 0) {
+      const after = await query<Folder>(session, unnamedFolders);
+      return before.filter(({ oid }) => after.some((one) => one.oid === oid));
+    }
+    await sleep(100);
+  }
+  return [];
+}
+
+interface Folder {
+  oid: string;
+  place: string;
+}
+
+const unnamedFolders = `
+  SELECT d::text AS oid, coalesce(nullif(pg_tablespace_location(t.oid), ''), 'base') AS place
+  FROM pg_tablespace t, pg_tablespace_databases(t.oid) d
+  WHERE t.spcname <> 'pg_global' AND NOT EXISTS (SELECT FROM pg_database WHERE oid = d)`;
+
+/** Held by CREATE and DROP DATABASE to their end. */
+const changingDatabases = `
+  SELECT pid FROM pg_locks WHERE locktype = 'relation' AND relation = 'pg_database'::regclass AND mode = 'RowExclusiveLock'`;
 
 const databases = `
   SELECT d.oid::text, d.datname AS name, shobj_description(d.oid, 'pg_database') AS comment,

@@ -1,7 +1,7 @@
-import { join, resolve } from 'node:path';
 import { rootMessage } from '../../../errors.js';
 import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
+import { firstPlace } from '../../keeping/places.js';
 import { query, withSession, type Session } from './connect.js';
 import { freeBytes, megabytes } from './room.js';
 import { checkWay } from './way.js';
@@ -93,7 +93,7 @@ async function checkRoom(context: StepContext, link: Link): Promise<CheckResult[
     query<{ size: string }>(session, 'SELECT pg_database_size(current_database())::text AS size'),
   );
   const needed = Number(row?.size) * 2;
-  const backups = resolve(context.env.value(context.definition.backup.directory ?? join(context.home, 'backups')));
+  const backups = firstPlace(context);
   const free = await freeBytes(backups);
   const name = `${link.store}: room for the backup`;
   const expected = `${megabytes(needed)} free in ${backups}`;

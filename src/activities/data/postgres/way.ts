@@ -1,7 +1,7 @@
 import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
 import { query, withSession, type Session } from './connect.js';
-import type { Link } from './link.js';
+import { linkOf, type Link } from './link.js';
 import { freeAtServer, megabytes } from './room.js';
 
 /** How the state after the stop is kept: as a copy beside the live database, or, where that has no room, as a second backup. */
@@ -11,6 +11,8 @@ export interface Way {
   why: string;
   /** Bytes of the live database. */
   size: number;
+  /** Bytes of all databases of the definition that lie there: their copies stand at the same time. */
+  all: number;
   /** Free bytes where it lies; undefined where that cannot be seen. */
   free: number | undefined;
 }
@@ -22,27 +24,50 @@ const alone = 1.2;
 export async function wayOf(context: StepContext, link: Link): Promise<Way> {
   const { size, directory } = await withSession(link.admin, link.run, look);
   const free = await freeAtServer(context, link, directory);
-  if (free === undefined) return { way: 'copy', why: "the server's folder cannot be seen from here", size, free };
+  const all = size + (await sizeBeside(context, link, directory));
+  if (free === undefined) return { way: 'copy', why: "the server's folder cannot be seen from here", size, all, free };
   const room = `${megabytes(free)} free in ${directory}`;
-  if (free >= size * beside) return { way: 'copy', why: room, size, free };
-  return { way: 'backup', why: `${room}, but ${megabytes(size * beside)} are wanted for a copy`, size, free };
+  const others = all > size ? ' of each database there' : '';
+  if (free >= all * beside) return { way: 'copy', why: room, size, all, free };
+  return {
+    way: 'backup',
+    why: `${room}, but ${megabytes(all * beside)} are wanted for a copy${others}`,
+    size,
+    all,
+    free,
+  };
 }
 
 /** What will be done after the stop, and why; it fails where not even a proof has room. */
 export async function checkWay(context: StepContext, link: Link): Promise<CheckResult[]> {
-  const { way, why, size, free } = await wayOf(context, link);
-  const enough = free === undefined || free >= size * alone;
+  const { way, why, all, free } = await wayOf(context, link);
+  const enough = free === undefined || free >= all * alone;
   const seen = {
     copy: 'a copy beside the live database',
     backup: 'a second backup after the stop, proven: more downtime',
   };
   return [
     {
-      ...unasked(`${link.store}: room for copies`, enough, `${megabytes(size * alone)} free at the server`, why),
+      ...unasked(`${link.store}: room for copies`, enough, `${megabytes(all * alone)} free at the server`, why),
       ...(free === undefined ? { outcome: 'skip' } : {}),
     },
     unasked(`${link.store}: way back`, enough, 'the state after the stop can be kept', `${seen[way]} (${why})`),
   ];
+}
+
+/** Of the definition's other databases in that folder; at `standby` of those alone whose turn comes later, as the others have their copies. */
+async function sizeBeside(context: StepContext, link: Link, directory: string | undefined): Promise<number> {
+  const all = Object.entries(context.definition.databases);
+  const later = context.at.step === 'standby' ? all.slice(all.findIndex(([name]) => name === link.store) + 1) : all;
+  let sum = 0;
+  for (const [name, database] of later) {
+    if (name === link.store || !('postgres' in database)) continue;
+    const other = await linkOf(context, name, database.postgres);
+    // One that cannot be reached is told by its own checks.
+    const seen = await withSession(other.admin, other.run, look).catch(() => undefined);
+    if (seen?.directory === directory && other.inside?.service === link.inside?.service) sum += seen?.size ?? 0;
+  }
+  return sum;
 }
 
 async function look(session: Session): Promise<{ size: number; directory: string | undefined }> {

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { chown, mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { StoreBackup } from '../../../../src/activities/data/contract.js';
-import { systemUser } from '../../../../src/lib/server-process.js';
-import { canMount, smallDisk, type SmallDisk } from '../../../stack/small-disk.js';
-import { essence, makeShop, run, type Shop } from './shop.js';
+import { canMount, type SmallDisk } from '../../../stack/small-disk.js';
+import { smallSpace, type SmallSpace } from '../../../stack/small-space.js';
+import { essence, makeShop, type Shop } from './shop.js';
 
 const orders = `CREATE TABLE orders (id int PRIMARY KEY, text text);
   INSERT INTO orders SELECT i, string_agg(md5(i || ' ' || k), '') FROM generate_series(1, 30000) i, generate_series(1, 20) k GROUP BY i`;
@@ -16,30 +16,21 @@ describe.skipIf(!canMount)('a disk that is full', { timeout: 120_000 }, () => {
   let shop: Shop;
   let backup: StoreBackup;
   let place: string;
-  let space: string;
+  let space: SmallSpace;
 
   beforeAll(async () => {
-    disk = smallDisk(300);
+    space = await smallSpace(inject('postgres'), 300);
+    disk = space.disk;
     shop = await makeShop();
-    space = `${shop.name}_space`;
     place = join(disk.path, 'backups');
     await mkdir(place);
-    await mkdir(join(disk.path, space), { mode: 0o700 });
-    const user = await systemUser();
-    if (user) await chown(join(disk.path, space), user.uid, user.gid);
-    await shop.beside(`CREATE TABLESPACE ${space} LOCATION '${join(disk.path, space)}'`);
-    // To everybody: roles that a tablespace names cannot be dropped before it.
-    await shop.beside(`GRANT CREATE ON TABLESPACE ${space} TO PUBLIC`);
-    await shop.beside(`ALTER DATABASE ${shop.name} SET TABLESPACE ${space}`);
+    await space.move(shop.name);
     await shop.sql(orders);
     backup = await shop.store.backup(shop.context, shop.folder);
   }, 120_000);
   afterAll(async () => {
-    disk.leave(1000);
-    const { superuserUrl } = shop;
     await shop.close();
-    await run(superuserUrl.replace(/\/[^/]*$/, '/postgres'), `DROP TABLESPACE ${space}`);
-    disk.remove();
+    await space.remove();
   });
 
   const rows = async () => (await shop.sql('SELECT count(*)::int AS n FROM orders'))[0]?.n;
