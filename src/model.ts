@@ -319,16 +319,21 @@ export interface CheckReport {
 /** What `check` would run, and which are left to people. */
 export interface ChecksDue {
   names: string[];
-  /** Checks that a person answers: they run only where they are named. */
-  leftOut: string[];
+  leftOut: LeftOut[];
+}
+/** A check that runs only where it is named. */
+export interface LeftOut {
+  name: string;
+  /** As in "left out: mail, since a person answers it". */
+  since: string;
 }
 /** What `check` found, outside any release. */
 export interface ChecksNow {
   environment: string;
-  /** What runs. */
+  /** What runs; `unknown` where no record and no adapter tells. */
   version: string;
   results: CheckResult[];
-  leftOut: string[];
+  leftOut: LeftOut[];
 }
 
 /** One line of `history.jsonl`. */

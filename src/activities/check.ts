@@ -8,6 +8,7 @@ import { runsLast } from './checks/lookup.js';
 import { onceIn, type OnceRecord } from './checks/once.js';
 import { runChecks } from './checks/run-checks.js';
 import { tellProgress } from './checks/tell-progress.js';
+import { mayChange } from './checks/when.js';
 import { countingMade } from './made-by-checks.js';
 import { stores } from './data/lookup.js';
 import { checkEffects } from './effect-rows.js';
@@ -59,7 +60,7 @@ export async function watch(context: Step): Promise<CheckReport> {
   const until = Date.now() + context.definition.watchMs;
   const watched = Object.fromEntries(
     Object.entries(context.definition.verify).filter(
-      ([, one]) => !one.changes && !one.ask && !runsLast(one) && applies(one.when, context.run.change),
+      ([, one]) => !mayChange(one) && !one.ask && !runsLast(one) && applies(one.when, context.run.change),
     ),
   );
   for (let round = 1; ; round++) {

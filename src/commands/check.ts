@@ -45,14 +45,14 @@ export async function check(cli: Cli, request: CheckRequest): Promise<number> {
 async function once(
   cli: Cli,
   temporal: Temporal,
-  { environment, names }: CheckRequest,
+  { environment, names, watch }: CheckRequest,
   left: AbortSignal,
 ): Promise<ChecksNow | undefined> {
   const workflowId = `${environment}/check-${randomBytes(4).toString('hex')}`;
   const handle = await temporal.client.workflow.start('check', {
     workflowId,
     taskQueue: workflowQueue,
-    args: [names.length > 0 ? { names } : {}],
+    args: [{ ...(names.length > 0 ? { names } : {}), ...(watch ? { again: true } : {}) }],
     staticSummary: names.length > 0 ? `check ${names.join(', ')}`.slice(0, 120) : 'check',
   });
   const ended = await follow(cli, temporal, { environment, id: workflowId, runId: handle.firstExecutionRunId }, left);
@@ -69,10 +69,11 @@ function tell(cli: Cli, found: ChecksNow, { json, watch, names, environment }: C
   }
   if (watch) cli.out(`${new Date().toISOString().slice(0, 19)}Z`);
   renderChecks(found, cli.outStyle).forEach((line) => cli.out(line));
-  if (round === 1 && found.leftOut.length > 0)
-    cli.say(
-      `${cli.sayStyle.mark('note')} left to people: ${found.leftOut.join(', ')}; to read one: slipway check ${environment} ${found.leftOut[0]}`,
-    );
+  if (round === 1)
+    for (const { name, since } of found.leftOut)
+      cli.say(
+        `${cli.sayStyle.mark('note')} left out: ${name}, since ${since}; to run it: slipway check ${environment} ${name}`,
+      );
   const asked = found.results.filter(({ ask }) => ask);
   if (names.length > 0 && asked.length > 0)
     cli.say(`${cli.sayStyle.mark('note')} outside a release nobody waits for an answer: look for yourself`);

@@ -8,11 +8,14 @@ const marks: Record<CheckResult['outcome'], Mark> = { pass: 'done', fail: 'faile
 export function renderChecks({ environment, version, results }: ChecksNow, style: Style): string[] {
   const width = Math.max(0, ...results.map(({ name }) => name.length));
   const count = (outcome: CheckResult['outcome']) => results.filter((one) => one.outcome === outcome).length;
+  const failed = (must: boolean) => results.filter((one) => one.outcome === 'fail' && (one.must === 'must') === must);
   const others = [
-    [count('fail'), 'failed'],
+    [failed(true).length, 'failed'],
+    [failed(false).length, 'failed that need not pass'],
     [count('skip'), 'for a person'],
     [count('n/a'), 'not due'],
   ] as const;
+  const runs = version === 'unknown' ? 'at an unknown version' : version;
   return [
     ...results.flatMap((result) => {
       if (result.outcome === 'fail') return renderFailedChecks([result], style);
@@ -22,7 +25,7 @@ export function renderChecks({ environment, version, results }: ChecksNow, style
         `    ${style.mark(marks[result.outcome])} ${result.name.padEnd(width)} ${took.padStart(8)}  ${plainText(text)}`,
       ];
     }),
-    `${environment} ${version}: ${[`${count('pass')} passed`, ...others.filter(([many]) => many > 0).map(([many, what]) => `${many} ${what}`)].join(', ')}`,
+    `${environment} ${runs}: ${[`${count('pass')} passed`, ...others.filter(([many]) => many > 0).map(([many, what]) => `${many} ${what}`)].join(', ')}`,
   ];
 }
 

@@ -4,10 +4,10 @@ import { checkLines, checksFailed, pendingLines } from './details.js';
 import { askHost, environmentOf } from './proxies.js';
 
 /** Runs checks against what runs now. It holds nothing, so its id is `system/environment/check-<anything>`. Failed where a check that must pass does not. */
-export async function check(request?: { names?: unknown; by?: unknown }): Promise<ChecksNow> {
+export async function check(request?: { names?: unknown; again?: unknown; by?: unknown }): Promise<ChecksNow> {
   const names = namesOf(request);
   const environment = environmentOf(workflowInfo().workflowId);
-  const asked = { environment, names };
+  const asked = { environment, names, ...(request?.again === true ? { again: true } : {}) };
   const due = await askHost('checksDue', [asked], 'check: which');
   setCurrentDetails(pendingLines(due.names));
   const now = await askHost('checkNow', [asked], `check: ${due.names.length} of ${environment}`);
@@ -21,7 +21,7 @@ function namesOf(request: unknown): string[] {
   const expected = `check takes one JSON object, e.g. --input '{}' or '{"names":["health"]}'`;
   if (request === undefined) return [];
   if (typeof request !== 'object' || request === null || Array.isArray(request)) throw usage(expected);
-  const unknown = Object.keys(request).find((key) => key !== 'names' && key !== 'by');
+  const unknown = Object.keys(request).find((key) => !['names', 'again', 'by'].includes(key));
   if (unknown) throw usage(`check knows no ${unknown}; ${expected}`);
   const { names = [] } = request as { names?: unknown };
   if (!Array.isArray(names) || names.some((name) => typeof name !== 'string')) throw usage(expected);

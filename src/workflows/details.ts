@@ -1,4 +1,4 @@
-import type { CheckResult, Question, Status, StepState } from '../model.js';
+import type { CheckReport, CheckResult, Question, Status, StepState } from '../model.js';
 import { answerCommands } from './answer-commands.js';
 
 const marks: Record<StepState['state'], string> = {
@@ -71,15 +71,22 @@ export function checkLines(results: CheckResult[]): string {
 
 /** One sentence of those that had to pass and did not; undefined where all did. */
 export function checksFailed(results: CheckResult[]): string | undefined {
-  const bad = results.filter((result) => result.outcome === 'fail' && result.must === 'must');
-  if (bad.length === 0) return undefined;
-  return bad
-    .map(({ name, where, expected, seen }) => `${name} (${where}): expected ${expected}, seen ${seen}`)
-    .join('; ');
+  return failures(results, 'must').join('; ') || undefined;
 }
 
-function renderCheck({ name, outcome, expected, seen }: CheckResult): string {
-  const mark = { pass: '✔', fail: '✖', 'n/a': '○', skip: '…' }[outcome];
+/** A line for each that should have passed and did not: for whoever decides. */
+export function checksWarned(reports: CheckReport[]): string[] {
+  return reports.flatMap(({ results }) => failures(results, 'warn')).map((line) => `warning: ${line}`);
+}
+
+function failures(results: CheckResult[], level: CheckResult['must']): string[] {
+  return results
+    .filter(({ outcome, must }) => outcome === 'fail' && must === level)
+    .map(({ name, where, expected, seen }) => `${name} (${where}): expected ${expected}, seen ${seen}`);
+}
+
+function renderCheck({ name, outcome, must, expected, seen }: CheckResult): string {
+  const mark = { pass: '✔', fail: must === 'must' ? '✖' : '!', 'n/a': '○', skip: '…' }[outcome];
   return `- ${mark} **${escape(name)}** ${escape(seen)}${outcome === 'fail' ? ` (expected ${escape(expected)})` : ''}`;
 }
 

@@ -3,7 +3,7 @@ import { isBeside } from '../beside.js';
 import { failureType } from '../errors.js';
 import type { CheckReport, Choice, Outline, Release, Run, StepName, StepResult } from '../model.js';
 import type { Board } from './board.js';
-import { checksFailed } from './details.js';
+import { checksFailed, checksWarned } from './details.js';
 import { failureWords } from './failure-words.js';
 import type { Answer, Inbox } from './inbox.js';
 import { codeOf, isAfterReset } from './plan-code.js';
@@ -97,7 +97,7 @@ export class Saga {
         roles: gate?.roles ?? [],
         lossy,
         plan: codeOf(choice && name === 'rollback' ? choice.hash : this.outline.hash),
-        detail: choice ? choiceLines(choice) : this.outline.go,
+        detail: [...(choice ? choiceLines(choice) : this.outline.go), ...checksWarned(this.board.status.checks)],
         fourEyes: gate?.four_eyes ?? false,
         onDeadline: lossy ? 'remind' : (gate?.on_deadline ?? 'remind'),
         ...(gate?.deadlineMs ? { deadlineMs: gate.deadlineMs } : {}),

@@ -53,7 +53,7 @@ export async function runChecks(
   const free = parallel.filter(([, check]) => !Object.keys(LIMITS).some((kind) => check[kind] !== undefined));
   await Promise.all([...free.map(run), ...limited.map((some, i) => inLanes(some, Object.values(LIMITS)[i] ?? 1, run))]);
   const ordered = rest.filter(([, check]) => !isParallel(check));
-  const changing = ordered.filter(([, check]) => changes(check)).map(([name]) => name);
+  const changing = ordered.filter(([, check]) => mayChange(check)).map(([name]) => name);
   if (changing.length > 0 && watcher.changing) await watcher.changing(changing, () => inTurn(ordered));
   else await inTurn(ordered);
   for (const one of last) {
@@ -66,7 +66,7 @@ export async function runChecks(
 /** What may change something is noted before it is sent, and never sent by an attempt that finds the note. */
 async function runOnce(name: string, check: Check, context: CheckContext): Promise<CheckResult> {
   const { once } = context;
-  if (!once || !changes(check) || context.signal.aborted || isLeftOut(check, context))
+  if (!once || !mayChange(check) || context.signal.aborted || isLeftOut(check, context))
     return runOne(name, check, context);
   // A command outlives the worker, and is adopted by the next one.
   if (check.command) return runOne(name, check, { ...context, read: (request) => once.command(name, request) });
@@ -93,15 +93,6 @@ function isLeftOut(check: Check, context: CheckContext): boolean {
     return reasonToLeaveOut(check, context) !== undefined;
   } catch {
     return true;
-  }
-}
-
-/** A definition's mistake is found when the check runs. */
-function changes(check: Check): boolean {
-  try {
-    return mayChange(check);
-  } catch {
-    return false;
   }
 }
 
@@ -147,7 +138,7 @@ async function withDeadline<T>(kind: CheckKind, running: Promise<T>): Promise<T>
 
 /** What only looks may run beside others. A flow signs in. */
 function isParallel(check: Check): boolean {
-  return !check.flow && !changes(check);
+  return !check.flow && !mayChange(check);
 }
 
 /** Names may stand in both phases, so the check itself is looked for. */

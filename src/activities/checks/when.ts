@@ -16,9 +16,13 @@ export function reasonToLeaveOut(check: Check, context: CheckContext): string | 
   return undefined;
 }
 
-/** Whether a check may change something: any method but GET and HEAD, or what says so itself. Throws Usage for a request that is none. */
+/** Whether a check may change something: any method but GET and HEAD, or what says so itself. A request that is none is told when it runs. */
 export function mayChange(check: Check): boolean {
   if (check.changes) return true;
-  if (check.http !== undefined) return !onlyReads(check.http);
-  return [...(check.flow ?? []), ...(check.finally ?? [])].some((step) => !onlyReads(step.http));
+  try {
+    if (check.http !== undefined) return !onlyReads(check.http);
+    return [...(check.flow ?? []), ...(check.finally ?? [])].some((step) => !onlyReads(step.http));
+  } catch {
+    return false;
+  }
 }
