@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/errors.js';
 import type { Call } from '../../src/model.js';
-import { ending, gate, until, withBench } from './harness.js';
+import { ending, gate, until, withBench, type Fakes } from './harness.js';
 
 const forward = [
   'preflight',
@@ -61,6 +61,32 @@ describe('deploy', () => {
         expect(log).toEqual(['preflight', 'record']);
       },
     );
+  });
+
+  it('goes on where a check that need not pass fails, and shows the warning to whoever decides', async () => {
+    const failed = (name: string, must: 'warn' | 'record') => ({
+      ...{
+        name,
+        must,
+        outcome: 'fail' as const,
+        expected: '1 GB',
+        seen: '3 MB',
+        where: 'systems/shop.yaml:9',
+        tookMs: 1,
+      },
+    });
+    const results = [failed('room', 'warn'), failed('speed', 'record')];
+    const fakes: Fakes = { check: async (call) => ({ phase: call.at.step, results }) };
+    await withBench({ fakes, outline: { gates: { go: gate() } } }, async ({ start }) => {
+      const handle = await start('deploy', { version: '2.0.0', by: 'bob' });
+      const { questions } = await until(handle, (status) => status.questions.length > 0);
+      expect(questions[0]?.detail).toEqual([
+        'change: none',
+        'warning: room (systems/shop.yaml:9): expected 1 GB, seen 3 MB',
+      ]);
+      await handle.signal('approve', { gate: 'go', by: 'ann', plan: questions[0]?.plan });
+      expect(await ending(handle)).toMatchObject({ outcome: 'deployed' });
+    });
   });
 
   it('ends unchanged when the backup fails, and lets its sibling end first', async () => {
