@@ -89,6 +89,40 @@ describe('deploy', () => {
     });
   });
 
+  it('shows each of 200 checks of one phase, while they run and afterwards, and spends no event on one', async () => {
+    const names = Array.from({ length: 200 }, (_, i) => `check-${i}-of-many`);
+    const result = {
+      outcome: 'pass' as const,
+      must: 'must' as const,
+      expected: '2xx',
+      seen: '200',
+      where: '',
+      tookMs: 1,
+    };
+    let end = () => {};
+    const held = new Promise<void>((resolve) => (end = resolve));
+    const fakes: Fakes = {
+      check: async (call) => {
+        if (call.at.step !== 'verify') return { phase: call.at.step, results: [] };
+        await held;
+        return { phase: 'verify', results: names.map((name) => ({ name, ...result })) };
+      },
+    };
+    await withBench({ fakes, outline: { checks: { preflight: [], verify: names } } }, async ({ start }) => {
+      const handle = await start('deploy', { version: '2.0.0' });
+      const shown = async () =>
+        (await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata')).currentDetails;
+      const missing = (text: string) => names.filter((name) => !text.includes(name));
+      await until(handle, ({ checking }) => checking !== undefined);
+      expect(missing(await shown())).toEqual([]);
+      expect(await shown()).toContain('●');
+      end();
+      expect(await ending(handle)).toMatchObject({ outcome: 'deployed' });
+      expect(missing(await shown())).toEqual([]);
+      expect((await handle.describe()).historyLength).toBeLessThanOrEqual(110);
+    });
+  });
+
   it('ends unchanged when the backup fails, and lets its sibling end first', async () => {
     let fetched = false;
     const fakes = {
