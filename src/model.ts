@@ -375,8 +375,8 @@ export interface Journal {
 
 /** One thing that is kept for a way back. */
 export interface KeptThing {
-  is: 'backup' | 'copy' | 'standby' | 'replaced' | 'scratch' | 'orphan';
-  /** Folder, or name of the database. */
+  is: 'backup' | 'copy' | 'standby' | 'replaced' | 'image' | 'scratch' | 'orphan';
+  /** Folder, name of the database, or of the image. */
   name: string;
   /** The run that took it, or needs it. */
   run: string | null;

@@ -11,6 +11,7 @@ import { tellProgress } from './checks/tell-progress.js';
 import { mayChange } from './checks/when.js';
 import { countingMade } from './made-by-checks.js';
 import { stores } from './data/lookup.js';
+import { checkSums } from './data/reserve.js';
 import { checkEffects } from './effect-rows.js';
 import { makeRunPlan } from './make-run-plan.js';
 import { migrationTool } from './migrations/lookup.js';
@@ -85,6 +86,7 @@ async function uncalled(context: Step): Promise<CheckResult[]> {
     tool ? tool.preflight(context, run.previous ? definition.directory : undefined) : [],
     ...stores(definition).map((store) => store.preflight(context)),
     room(context),
+    checkSums(context),
     checkEffects(context),
     run.kind === 'adopt' ? [] : samePlan(context),
     run.kind === 'rollback' ? oldBackup(context) : [],

@@ -64,6 +64,13 @@ export interface Kept {
   at: string | null;
 }
 
+/** Room that a release will take. */
+export interface Need {
+  /** There, or one that will be made. */
+  folder: string;
+  bytes: number;
+}
+
 /** A declared store: one database, one SQLite file, one tree of files. */
 export interface Store {
   readonly name: string;
@@ -71,6 +78,8 @@ export interface Store {
   preflight(context: StepContext): Promise<CheckResult[]>;
   /** Bytes it takes now, for the sum of room needed and for the estimate of the downtime. */
   size(context: StepContext): Promise<number>;
+  /** What its copies and its backup will take of this host's disks, as far as they can be seen from here. */
+  needs?(context: StepContext): Promise<Need[]>;
   /** Writes `<folder>/<file>` from one snapshot. */
   backup(context: StepContext, folder: string): Promise<StoreBackup>;
   /** Restores the stored file into scratch, compares everything with the manifest, removes the scratch. Throws BackupUnusable. */

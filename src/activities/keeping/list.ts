@@ -6,6 +6,7 @@ import type { KeptThing } from '../../model.js';
 import type { StepContext } from '../context.js';
 import type { Kept } from '../data/contract.js';
 import { stores } from '../data/lookup.js';
+import { keptImages, type KeptImage } from '../source/images/kept.js';
 import { backups, foldersIn, type Backup } from './latest.js';
 import { needsOf } from './needs.js';
 import { readManifest } from './manifest.js';
@@ -32,13 +33,18 @@ export async function listKept(context: StepContext): Promise<{ listed: Listed[]
       problems.push(`${store.name} cannot be looked at: ${rootMessage(error)}`);
     }
   }
+  try {
+    found.push(...(await keptImages(context)).map(ofImage));
+  } catch (error) {
+    problems.push(`images cannot be looked at: ${rootMessage(error)}`);
+  }
   const needed = await needsOf(context, [...new Set(found.flatMap(({ holding }) => holding.run ?? []))]);
   const holdings = found.map(({ holding }) => holding);
   const why = whyKept(holdings, context.definition.backup, (run) => needed.get(run), new Date());
   const listed = found.map(({ holding: _holding, thing, ...one }, index) => {
     const reported =
       thing.is === 'scratch' || thing.is === 'orphan' ? 'reported only: look at it, then remove it by hand' : null;
-    return { ...one, thing: { ...thing, stays: reported ?? why[index] ?? null } };
+    return { ...one, thing: { ...thing, stays: reported ?? why[index] ?? thing.stays } };
   });
   return { listed: [...listed, ...(await leftovers(context))], problems };
 }
@@ -69,6 +75,14 @@ function ofKept(kept: Kept): Found {
   return {
     thing: { is, name, run, at, bytes, version: null, proof: null, stays: null },
     kept,
+    holding: { run, at, proven: false, copied: false },
+  };
+}
+
+function ofImage({ name, run, at, bytes, used }: KeptImage): Found {
+  const stays = used ? 'a container is made of it' : null;
+  return {
+    thing: { is: 'image', name, run, at, bytes, version: null, proof: null, stays },
     holding: { run, at, proven: false, copied: false },
   };
 }

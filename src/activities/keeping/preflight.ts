@@ -1,9 +1,10 @@
-import { mkdir, rm, stat, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import { rootMessage } from '../../errors.js';
 import { readText, writeAtomic } from '../../lib/files.js';
 import type { CheckResult } from '../../model.js';
 import { unasked, type StepContext } from '../context.js';
+import { deviceOf } from '../data/reserve.js';
 import { sealOf } from '../data/seal.js';
 import { storeFile, withPlainFile } from '../data/stored-file.js';
 import { refuseMissing } from './copy.js';
@@ -78,12 +79,6 @@ async function checkSecond(context: StepContext, needed: number): Promise<CheckR
       must: 'warn',
     },
   ];
-}
-
-/** Of the nearest folder above that is there. */
-async function deviceOf(path: string): Promise<number> {
-  const found = await stat(path).catch(() => undefined);
-  return found ? found.dev : deviceOf(dirname(path));
 }
 
 async function attempt(act: () => Promise<unknown>): Promise<string | undefined> {

@@ -7,6 +7,7 @@ import { appendDurably, syncFolder } from '../../lib/files.js';
 import type { KeptThing } from '../../model.js';
 import type { StepContext } from '../context.js';
 import { stores } from '../data/lookup.js';
+import { removeImage } from '../source/images/kept.js';
 import { listKept, type Listed } from './list.js';
 
 /**
@@ -27,8 +28,9 @@ export async function prune(context: StepContext, names: string[], by: string): 
   return due.map(({ thing }) => thing);
 }
 
-async function destroy(context: StepContext, { folder, kept }: Listed): Promise<void> {
+async function destroy(context: StepContext, { thing, folder, kept }: Listed): Promise<void> {
   if (folder) return remove(folder);
+  if (thing.is === 'image') return removeImage(context, thing.name);
   const store = stores(context.definition).find(({ name }) => name === kept?.store);
   if (store && kept) await store.discard(context, kept);
 }

@@ -6,7 +6,7 @@ import { dumpArguments, takeBackup } from './backup.js';
 import { containerByHand, swapByHand } from './by-hand.js';
 import { restoreByHand } from './restore-by-hand.js';
 import { keepState } from './second-backup.js';
-import { wayOf, type Way } from './way.js';
+import { needsOf, wayOf, type Way } from './way.js';
 import { query, withSession } from './connect.js';
 import { asAdmin } from './admin.js';
 import { countersNow, writtenSince } from './counters.js';
@@ -43,6 +43,7 @@ export function postgresStore(name: string, connections: Postgres): Store {
       );
       return Number(row?.size);
     },
+    needs: async (context) => needsOf(context, await link(context)),
     backup: (context, folder) => turn(context, (to) => takeBackup(context, to, folder)),
     prove: (context, folder, backup) => turn(context, (to) => proveBackup(context, to, folder, backup)),
     scratch: (context, folder, backup) => turn(context, (to) => makeScratch(context, to, folder, backup)),

@@ -1,4 +1,6 @@
 import type { CheckResult } from '../../../model.js';
+import { firstPlace } from '../../keeping/places.js';
+import type { Need } from '../contract.js';
 import { unasked, type StepContext } from '../../context.js';
 import { query, withSession, type Session } from './connect.js';
 import { linkOf, type Link } from './link.js';
@@ -13,6 +15,8 @@ export interface Way {
   size: number;
   /** Bytes of all databases of the definition that lie there: their copies stand at the same time. */
   all: number;
+  /** Where it lies, as the server names it. */
+  directory: string | undefined;
   /** Free bytes where it lies; undefined where that cannot be seen. */
   free: number | undefined;
 }
@@ -25,17 +29,20 @@ export async function wayOf(context: StepContext, link: Link): Promise<Way> {
   const { size, directory } = await withSession(link.admin, link.run, look);
   const free = await freeAtServer(context, link, directory);
   const all = size + (await sizeBeside(context, link, directory));
-  if (free === undefined) return { way: 'copy', why: "the server's folder cannot be seen from here", size, all, free };
+  const seen = { size, all, directory, free };
+  if (free === undefined) return { way: 'copy', why: "the server's folder cannot be seen from here", ...seen };
   const room = `${megabytes(free)} free in ${directory}`;
   const others = all > size ? ' of each database there' : '';
-  if (free >= all * beside) return { way: 'copy', why: room, size, all, free };
-  return {
-    way: 'backup',
-    why: `${room}, but ${megabytes(all * beside)} are wanted for a copy${others}`,
-    size,
-    all,
-    free,
-  };
+  if (free >= all * beside) return { way: 'copy', why: room, ...seen };
+  return { way: 'backup', why: `${room}, but ${megabytes(all * beside)} are wanted for a copy${others}`, ...seen };
+}
+
+/** Seen from here only where the server is this host's own. Of what stands at once, the dump lies with the backups. */
+export async function needsOf(context: StepContext, link: Link): Promise<Need[]> {
+  const { way, size, free, directory } = await wayOf(context, link);
+  const backups = { folder: firstPlace(context), bytes: size };
+  if (free === undefined || directory === undefined || link.inside) return [backups];
+  return [backups, { folder: directory, bytes: size * (way === 'copy' ? beside - 1 : alone) }];
 }
 
 /** What will be done after the stop, and why; it fails where not even a proof has room. */

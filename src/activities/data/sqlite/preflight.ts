@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { rootMessage } from '../../../errors.js';
 import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
+import type { Need } from '../contract.js';
 import { makeBeside, type Place } from '../beside/place.js';
 import { freeBytes, megabytes } from '../postgres/room.js';
 import { firstPlace } from '../../keeping/places.js';
@@ -35,6 +36,15 @@ export async function checkFile(context: StepContext, place: Place): Promise<Che
     ),
     await room(`${store}: room for copies`, dirname(live), size * beside),
     await room(`${store}: room for the backup`, backups, size * 2),
+  ];
+}
+
+/** Of what stands at once, the backup lies with the backups. */
+export async function needsOf(context: StepContext, { live }: Place): Promise<Need[]> {
+  const size = await sizeOf(live);
+  return [
+    { folder: firstPlace(context), bytes: size },
+    { folder: dirname(live), bytes: size * (beside - 1) },
   ];
 }
 

@@ -8,7 +8,7 @@ import { takeBackup } from './backup.js';
 import { swapByHand } from './by-hand.js';
 import { settle } from './companions.js';
 import { discardKept, keptBeside } from './kept.js';
-import { checkFile, sizeOf } from './preflight.js';
+import { checkFile, needsOf, sizeOf } from './preflight.js';
 import { readRows } from './read-rows.js';
 import { makeScratch, proveBackup } from './restored.js';
 import { countersOf, makeStandby, restoreBeside, unused, writtenBetween } from './standby.js';
@@ -29,6 +29,7 @@ export function sqliteStore(name: string, sqlite: Sqlite): Store {
     kind: 'sqlite',
     preflight: async (context) => checkFile(context, await at(context)),
     size: async (context) => sizeOf((await at(context)).live),
+    needs: async (context) => needsOf(context, await at(context)),
     backup: async (context, folder) => takeBackup(context, await at(context), folder),
     prove: proveBackup,
     scratch: makeScratch,

@@ -3,6 +3,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { StepContext } from '../../../../src/activities/context.js';
 import type { StoreBackup } from '../../../../src/activities/data/contract.js';
 import { canMount, type SmallDisk } from '../../../stack/small-disk.js';
 import { smallSpace, type SmallSpace } from '../../../stack/small-space.js';
@@ -69,6 +70,22 @@ describe.skipIf(!canMount)('a disk that is full', { timeout: 120_000 }, () => {
         /^a second backup after the stop, proven: more downtime \(\d+ MB free in .*, but \d+ MB are wanted/,
       ) as string,
     });
+    // Copies of all databases there stand at once; in the downtime those that are made already take no more room.
+    disk.leave(140);
+    const postgres = { url: '$SHOP_URL', backup_url: '$SHOP_BACKUP_URL', admin_url: '$SHOP_ADMIN_URL' };
+    const among = (...names: string[]) => ({
+      ...shop.context,
+      definition: {
+        ...shop.context.definition,
+        databases: Object.fromEntries(names.map((name) => [name, { postgres }])),
+      },
+    });
+    const noteAmong = async (context: StepContext) => (await shop.store.downtime?.(context))?.note;
+    expect(await noteAmong(among('shop'))).toBeUndefined();
+    expect(await noteAmong(among('shop', 'twin'))).toMatch(/are wanted for a copy of each database there/);
+    const standby = { ...among('twin', 'shop'), at: { step: 'standby' as const, undo: false, try: 1 } };
+    expect(await noteAmong(standby)).toBeUndefined();
+    disk.leave(85);
     expect(await shop.store.downtime?.(shop.context)).toMatchObject({
       note: expect.stringMatching(/no copy can stand beside it .* adds about \d+ s of downtime/) as string,
     });

@@ -22,9 +22,14 @@ describe('the checks before a release', () => {
 
   it('pass with three plain roles, and leave nothing behind', async () => {
     expect(await failing()).toEqual({});
-    const results = await shop.store.preflight(shop.context);
+    const definition = { ...shop.context.definition, backup: { directory: 'kept' } };
+    const results = await shop.store.preflight({ ...shop.context, definition });
     expect(results.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['shop: rename', 'shop: carry over', 'shop: pg_dump', 'shop: room for the backup']),
+    );
+    // A relative one lies in the checkout, wherever the worker was started.
+    expect(results.find(({ name }) => name === 'shop: room for the backup')?.expected).toContain(
+      ` free in ${shop.folder}/kept/`,
     );
   });
 

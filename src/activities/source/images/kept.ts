@@ -1,0 +1,62 @@
+import { fail } from '../../../errors.js';
+import type { StepContext } from '../../context.js';
+import { inspectImage } from './docker.js';
+import { pinOf, servicesOf } from './names.js';
+
+/** An image that a run pinned. */
+export interface KeptImage {
+  /** `slipway/<environment>/<service>:<run>` */
+  name: string;
+  run: string;
+  /** When that run began; null where its name does not tell. */
+  at: string | null;
+  bytes: number | null;
+  /** Whether a container, running or not, is made of it. */
+  used: boolean;
+}
+
+/** All that runs of this environment pinned. Throws CommandFailed without an engine. */
+export async function keptImages(context: StepContext): Promise<KeptImage[]> {
+  const found = await Promise.all(servicesOf(context.definition).map((service) => pinsOf(context, service)));
+  return Promise.all(found.flat().map((name) => look(context, name)));
+}
+
+/** Takes the name away; the image goes with its last one. Gone already → no-op. Throws Held while a container is made of it. */
+export async function removeImage(context: StepContext, name: string): Promise<void> {
+  if (!(await inspectImage(context, name))) return;
+  if (await isUsed(context, name)) throw fail('Held', `a container is made of ${name}: it stays`);
+  await context.read({ argv: ['docker', 'image', 'rm', name] });
+}
+
+async function pinsOf(context: StepContext, service: string): Promise<string[]> {
+  const reference = pinOf(context.definition.environment, service, '*');
+  const format = '{{.Repository}}:{{.Tag}}';
+  const argv = ['docker', 'image', 'ls', '--format', format, '--filter', `reference=${reference}`];
+  const { stdout = '' } = await context.read({ argv });
+  return stdout.split('\n').filter(Boolean);
+}
+
+async function look(context: StepContext, name: string): Promise<KeptImage> {
+  const tag = name.slice(name.lastIndexOf(':') + 1);
+  const image = await inspectImage(context, name);
+  return {
+    name,
+    // The version before a first release has no run of its own.
+    run: tag.replace(/-before$/, ''),
+    at: beganAt(tag),
+    bytes: image?.bytes ?? null,
+    used: await isUsed(context, name),
+  };
+}
+
+async function isUsed(context: StepContext, name: string): Promise<boolean> {
+  const argv = ['docker', 'ps', '--all', '--quiet', '--filter', `ancestor=${name}`];
+  return ((await context.read({ argv })).stdout ?? '').trim() !== '';
+}
+
+/** `20261121T114252Z-1a2b3c` */
+function beganAt(run: string): string | null {
+  const [, ...parts] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/.exec(run) ?? [];
+  const [year, month, day, hour, minute, second] = parts;
+  return parts.length === 0 ? null : `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
+}
