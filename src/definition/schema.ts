@@ -64,8 +64,8 @@ export const databaseKinds = {
   sqlite: object({
     file: filled().describe('Database file, relative to `directory` or to `volume`'),
     variable: variable().describe('Variable that a rehearsal points at the copy').optional(),
-    volume: filled().describe('Volume that holds the file').optional(),
-    in: service().describe('Tools run inside this service or container').optional(),
+    volume: filled().describe('Volume that holds the file, as the compose file or docker calls it').optional(),
+    in: service().describe('Service or container that has the volume').optional(),
   }).describe('SQLite'),
 };
 const oneDatabase = [object({ postgres: databaseKinds.postgres }), object({ sqlite: databaseKinds.sqlite })] as const;

@@ -10,7 +10,7 @@ const built = {
   databases: ['postgres', 'sqlite'],
 };
 /** Kinds whose tools run inside a service, too. */
-const builtInside = ['postgres', 'sequelize', 'alembic', 'django'];
+const builtInside = ['postgres', 'sqlite', 'sequelize', 'alembic', 'django'];
 /** Sections and options that wait for their build, by path. */
 const later = ['files.keep', 'window.announce', 'notes', 'notify'];
 
@@ -22,11 +22,6 @@ export function unbuilt(definition: Definition): string[] {
     ...kinds(runtime, 'runtime', ['processes', 'compose', 'container'], built.runtime),
     ...Object.entries(databases).flatMap(([name, database]) =>
       kinds(database, 'database', ['postgres', 'sqlite'], built.databases, `databases.${name}`),
-    ),
-    ...Object.entries(databases).flatMap(([name, database]): Part[] =>
-      'sqlite' in database && database.sqlite.volume
-        ? [[`database sqlite in volume ${database.sqlite.volume}`, `databases.${name}`]]
-        : [],
     ),
     ...kinds(migrations, 'migrations', ['sequelize', 'alembic', 'django', 'command'], built.migrations),
     ...later.filter((path) => at(definition, path) !== undefined).map((path): Part => [path.replace('.', ' '), path]),

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { fail, failureType } from '../../../errors.js';
+import type { Run } from '../../../model.js';
 import type { StepContext } from '../../context.js';
 import type { Place } from '../beside/place.js';
 import type { StoreBackup } from '../contract.js';
@@ -18,10 +19,12 @@ export interface Shape {
 
 /**
  * Writes `<folder>/<store>.sqlite` by SQLite's own backup: one moment of the database, beside whoever writes. What the manifest says is read from
- * that very file. A database that is not there yet is an empty one.
+ * that very file. Before a first deploy a database that is not there is an empty one; later it is a wrong path. Throws DataRefused, NoRoom, CommandFailed.
  */
 export async function takeBackup(context: StepContext, place: Place, folder: string): Promise<StoreBackup> {
   const { store, live } = place;
+  if (!existsSync(live) && !mayBeMissing(context.run))
+    throw fail('DataRefused', `${live} is not there: correct \`database\``);
   let looked: Looked | undefined;
   const shape = await shapeOf(live);
   const stored = await storeFile(context, folder, `${store}.sqlite`, async (file) => {
@@ -47,6 +50,11 @@ async function copyLive(context: StepContext, live: string, file: string): Promi
       throw fail('NoRoom', `${file} cannot be written: no space left on device`);
     throw error;
   }
+}
+
+/** Before anything ran here. */
+export function mayBeMissing({ kind, previous }: Run): boolean {
+  return kind === 'deploy' && previous === null;
 }
 
 export function readShape({ catalog }: StoreBackup): Shape {

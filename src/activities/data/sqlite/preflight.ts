@@ -8,6 +8,7 @@ import type { Need } from '../contract.js';
 import { makeBeside, type Place } from '../beside/place.js';
 import { freeBytes, megabytes } from '../postgres/room.js';
 import { firstPlace } from '../../keeping/places.js';
+import { mayBeMissing } from './backup.js';
 import { readRows } from './read-rows.js';
 
 /** Backup, standby copy, a restored one and what it replaces stand at once. */
@@ -24,9 +25,9 @@ export async function checkFile(context: StepContext, place: Place): Promise<Che
   return [
     unasked(
       `${store}: file`,
-      read === undefined,
+      read === undefined && (there || mayBeMissing(context.run)),
       `${live} can be read as SQLite`,
-      read ?? (there ? megabytes(size) : 'not there yet: it counts as an empty database'),
+      read ?? (there ? megabytes(size) : 'not there'),
     ),
     unasked(
       `${store}: swap`,

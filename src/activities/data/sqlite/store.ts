@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { makeWhole, realCalls, swapIn } from './swap.js';
 import type { Database } from '../../../model.js';
 import type { StepContext } from '../../context.js';
@@ -11,6 +11,7 @@ import { discardKept, keptBeside } from './kept.js';
 import { checkFile, needsOf, sizeOf } from './preflight.js';
 import { readRows } from './read-rows.js';
 import { makeScratch, proveBackup } from './restored.js';
+import { folderOfVolume } from './volume.js';
 import { countersOf, makeStandby, restoreBeside, unused, writtenBetween } from './standby.js';
 
 type Sqlite = Extract<Database, { sqlite: unknown }>['sqlite'];
@@ -20,10 +21,13 @@ const copyRate = 400e6;
 const countRate = 150e6;
 const most = 500;
 
-/** One SQLite file. Its copies stand in `.slipway` beside it, so that a rename puts one in its place. */
+/** One SQLite file, in the checkout or in a volume of this host. Its copies stand in `.slipway` beside it, so that a rename puts one in its place. */
 export function sqliteStore(name: string, sqlite: Sqlite): Store {
-  const at = (context: StepContext): Promise<Place> =>
-    placeOf(name, context.run.id, resolve(context.definition.directory, sqlite.file));
+  const at = async (context: StepContext): Promise<Place> => {
+    const { file, volume } = sqlite;
+    const folder = volume ? await folderOfVolume(context, { ...sqlite, volume }) : context.definition.directory;
+    return placeOf(name, context.run.id, resolve(folder, file));
+  };
   return {
     name,
     kind: 'sqlite',
@@ -63,10 +67,14 @@ export function sqliteStore(name: string, sqlite: Sqlite): Store {
   };
 }
 
-function commandsOf(name: string, { file }: Sqlite): ReturnType<Store['commands']> {
-  const copy = `.slipway/${file.split('/').at(-1)}.s-…`;
+function commandsOf(name: string, { file, volume }: Sqlite): ReturnType<Store['commands']> {
+  const copy = `.slipway/${basename(file)}.s-…`;
   return {
-    backup: [`sqlite3 ${file} '.backup ${name}.sqlite', in one step`, 'count and hash every table of the copy'],
+    backup: [
+      ...(volume ? [`cd to the folder of volume ${volume} on this host`] : []),
+      `sqlite3 ${file} '.backup ${name}.sqlite', in one step`,
+      'count and hash every table of the copy',
+    ],
     prove: [
       `a copy of ${name}.sqlite: PRAGMA integrity_check, PRAGMA foreign_key_check`,
       'compare schema, rows, hashes, user_version with the manifest',
