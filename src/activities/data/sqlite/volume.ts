@@ -40,7 +40,7 @@ async function namesOf(context: StepContext, volume: string): Promise<string[]> 
   const { stdout = '' } = await context.look({ argv: ['docker', 'volume', 'ls', '--quiet', ...filters] });
   const own = stdout.split('\n').filter(Boolean);
   if (own.length > 0) return own;
-  const containers = await projectContainers(context.look, projectName(context.definition));
+  const containers = await projectContainers((request) => context.look(request), projectName(context.definition));
   return containers.some(({ mounts }) => mounts.some(({ name }) => name === volume)) ? [volume] : [];
 }
 
@@ -54,8 +54,10 @@ async function inspect(context: StepContext, name: string): Promise<Volume | und
 async function refuseOthers(context: StepContext, service: string, volume: string, name: string): Promise<void> {
   const { compose } = context.definition.runtime;
   const containers = compose
-    ? (await projectContainers(context.look, projectName(context.definition))).filter((one) => one.service === service)
-    : await inspectContainers(context.look, [service]);
+    ? (await projectContainers((request) => context.look(request), projectName(context.definition))).filter(
+        (one) => one.service === service,
+      )
+    : await inspectContainers((request) => context.look(request), [service]);
   const mounted = containers.flatMap(({ mounts }) => mounts.flatMap((mount) => mount.name ?? []));
   if (containers.length === 0 || mounted.includes(name)) return;
   throw fail(
