@@ -12,7 +12,7 @@ const built = {
 /** Kinds whose tools run inside a service, too. */
 const builtInside = ['postgres', 'sqlite', 'sequelize', 'alembic', 'django'];
 /** Sections and options that wait for their build, by path. */
-const later = ['files.keep', 'window.announce', 'notes', 'notify'];
+const later = ['window.announce', 'notes', 'notify'];
 
 /** Parts this build cannot run, a line each, with the place: `runtime compose (systems/shop.yaml:31)`. Empty = it runs. */
 export function unbuilt(definition: Definition): string[] {

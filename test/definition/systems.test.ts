@@ -82,7 +82,6 @@ describe('unbuilt', () => {
     );
     expect(lines).toEqual([
       'migrations command (systems/shop.yaml:19)',
-      'files keep (systems/shop.yaml:24)',
       'notify (systems/shop.yaml:25)',
     ]);
   });

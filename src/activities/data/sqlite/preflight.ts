@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { link, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { rootMessage } from '../../../errors.js';
 import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
 import type { Need } from '../contract.js';
 import { makeBeside, type Place } from '../beside/place.js';
-import { freeBytes, megabytes } from '../postgres/room.js';
+import { attempt, checkRoom } from '../beside/checks.js';
+import { megabytes } from '../postgres/room.js';
 import { firstPlace } from '../../keeping/places.js';
 import { mayBeMissing } from './backup.js';
 import { readRows } from './read-rows.js';
@@ -35,8 +35,8 @@ export async function checkFile(context: StepContext, place: Place): Promise<Che
       `files can be linked and renamed in ${dirname(live)}`,
       tried ?? 'they can',
     ),
-    await room(`${store}: room for copies`, dirname(live), size * beside),
-    await room(`${store}: room for the backup`, backups, size * 2),
+    await checkRoom(`${store}: room for copies`, dirname(live), size * beside),
+    await checkRoom(`${store}: room for the backup`, backups, size * 2),
   ];
 }
 
@@ -71,21 +71,5 @@ async function trySwap(context: StepContext, place: Place): Promise<void> {
     await rename(one, probe);
   } finally {
     for (const path of [one, other, probe]) await rm(path, { force: true });
-  }
-}
-
-async function room(name: string, folder: string, needed: number): Promise<CheckResult> {
-  const free = await freeBytes(folder);
-  const expected = `${megabytes(needed)} free in ${folder}`;
-  if (free === undefined) return { ...unasked(name, true, expected, `${folder} cannot be looked at`), outcome: 'skip' };
-  return unasked(name, free >= needed, expected, `${megabytes(free)} free`);
-}
-
-async function attempt(act: () => Promise<unknown>): Promise<string | undefined> {
-  try {
-    await act();
-    return undefined;
-  } catch (error) {
-    return rootMessage(error);
   }
 }

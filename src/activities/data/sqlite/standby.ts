@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { chmod, chown, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, stat, writeFile } from 'node:fs/promises';
 import { fail } from '../../../errors.js';
-import { syncFolder } from '../../../lib/files.js';
 import type { StepContext } from '../../context.js';
 import { identityOf, makeBeside, sidePath, type Place } from '../beside/place.js';
-import { forget, storyOf, tell } from '../beside/story.js';
+import { makeCopy, recordOf, refuseStrange, refuseSwapped, unused } from '../beside/copy.js';
+import { asNumber, content } from '../beside/written.js';
 import type { StandbyRecord, StoreBackup } from '../contract.js';
 import { readShape, type Shape } from './backup.js';
 import { companionsOf, settle } from './companions.js';
@@ -16,27 +16,20 @@ import { restoreInto } from './restored.js';
 export async function makeStandby(context: StepContext, place: Place): Promise<StandbyRecord> {
   const [copy, replaced] = [sidePath(place, 's', place.run), sidePath(place, 'r', place.run)];
   const oid = await identityOf(place.live);
-  if (existsSync(replaced) && (await identityOf(replaced)) !== oid)
-    throw fail(
-      'DataRefused',
-      `this run's copy of ${place.live} was swapped in already: the file that it replaced is ${replaced}`,
-    );
+  await refuseSwapped(place, replaced, oid);
   await makeBeside(place);
   if (!(await unused(copy))) {
     if (!(await settle(context, place.live)) || companionsOf(place.live).some((suffix) => suffix !== '-journal'))
       throw fail('DataRefused', `${place.live} cannot be read as a whole: look at it with sqlite3, then try again`);
     context.progress(`copying ${place.live} to ${copy}`);
-    await finish(place, copy, oid, async (part) => {
+    await makeCopy(place, copy, oid, async (part) => {
+      await createEmpty(part);
       if (oid === 'none') return;
       await copyFile(place.live, part);
       await shapeAs(part, await stat(place.live));
     });
   }
-  if ((await storyOf(copy))?.oid !== oid)
-    throw fail(
-      'DataRefused',
-      `${copy} is a copy of another file than the one that is ${place.live} now: look at both, remove neither`,
-    );
+  await refuseStrange(place, copy, oid);
   return recordOf(place, copy, replaced);
 }
 
@@ -51,17 +44,12 @@ export async function restoreBeside(
   const [copy, replaced] = [sidePath(place, 's', ...about), sidePath(place, 'r', ...about)];
   await makeBeside(place);
   if (!(await unused(copy)))
-    await finish(place, copy, await identityOf(place.live), async (part) => {
+    await makeCopy(place, copy, await identityOf(place.live), async (part) => {
+      await createEmpty(part);
       await restoreInto(context, folder, backup, part);
       await shapeAs(part, readShape(backup));
     });
   return recordOf(place, copy, replaced);
-}
-
-/** Whether a finished copy stands there that was not the live file in between. */
-export async function unused(copy: string): Promise<boolean> {
-  const story = await storyOf(copy);
-  return existsSync(copy) && story !== undefined && story.replacedBy === undefined;
 }
 
 /** Rows by table, and of each table what changes whenever a row does. */
@@ -71,58 +59,12 @@ export async function countersOf(context: StepContext, file: string): Promise<Re
   return Object.fromEntries(
     tables.flatMap(([name, { rows, hash }]) => [
       [name, rows],
-      [content(name), Number.parseInt(hash.slice(0, 12), 16)],
+      [content(name), asNumber(hash)],
     ]),
   );
 }
 
-/** By table: the difference in rows, and at least one where anything in it changed. Without what SQLite counts for itself. */
-export function writtenBetween(since: Record<string, number>, now: Record<string, number>): Record<string, number> {
-  const names = [...new Set([...Object.keys(since), ...Object.keys(now)])].filter(
-    (key) => !key.endsWith(content('')) && !key.startsWith('sqlite_'),
-  );
-  return Object.fromEntries(
-    names
-      .filter((name) => since[content(name)] !== now[content(name)])
-      .map((name) => [name, Math.max(1, Math.abs((now[name] ?? 0) - (since[name] ?? 0)))]),
-  );
-}
-
-const content = (table: string) => `${table}\0content`;
-
-/** Written whole under another name, then given its own, then its story. */
-async function finish(place: Place, copy: string, oid: string, write: (part: string) => Promise<void>): Promise<void> {
-  if ((await storyOf(copy)) && existsSync(copy))
-    throw fail('DataRefused', `${copy} was in use and holds data: rename it, then try again`);
-  const part = `${copy}.part`;
-  await forget(copy);
-  await rm(part, { force: true });
-  try {
-    await writeFile(part, '', { mode: 0o600, flag: 'wx' });
-    await write(part);
-    const handle = await open(part, 'r');
-    await handle.sync().finally(() => handle.close());
-    await rename(part, copy);
-    await syncFolder(place.beside);
-    await tell(copy, { run: place.run, of: place.live, oid, at: new Date().toISOString() });
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
-}
-
-async function recordOf(place: Place, copy: string, replaced: string): Promise<StandbyRecord> {
-  const story = await storyOf(copy);
-  return {
-    store: place.store,
-    copy,
-    live: { name: place.live, oid: await identityOf(place.live), system: 'file' },
-    copyOid: await identityOf(copy),
-    replaced,
-    takenAt: story?.at ?? new Date().toISOString(),
-    counters: null,
-  };
-}
+const createEmpty = (path: string) => writeFile(path, '', { mode: 0o600, flag: 'wx' });
 
 async function shapeAs(path: string, { mode, uid, gid }: Shape): Promise<void> {
   const has = await stat(path);

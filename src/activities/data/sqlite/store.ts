@@ -6,13 +6,15 @@ import { identityOf, placeOf, type Place } from '../beside/place.js';
 import type { Store } from '../contract.js';
 import { takeBackup } from './backup.js';
 import { swapByHand } from './by-hand.js';
-import { settle } from './companions.js';
-import { discardKept, keptBeside } from './kept.js';
+import { settle, suffixes } from './companions.js';
 import { checkFile, needsOf, sizeOf } from './preflight.js';
 import { readRows } from './read-rows.js';
 import { makeScratch, proveBackup } from './restored.js';
 import { folderOfVolume } from './volume.js';
-import { countersOf, makeStandby, restoreBeside, unused, writtenBetween } from './standby.js';
+import { countersOf, makeStandby, restoreBeside } from './standby.js';
+import { unused } from '../beside/copy.js';
+import { discardKept, keptBeside } from '../beside/kept.js';
+import { writtenBetween } from '../beside/written.js';
 
 type Sqlite = Extract<Database, { sqlite: unknown }>['sqlite'];
 
@@ -61,7 +63,7 @@ export function sqliteStore(name: string, sqlite: Sqlite): Store {
       return found.map((row) => JSON.stringify(row));
     },
     kept: async (context) => keptBeside(await at(context)),
-    discard: async (context, kept) => discardKept(await at(context), kept),
+    discard: async (context, kept) => discardKept(await at(context), kept, suffixes),
     byHand: (_context, standby) => swapByHand(standby),
     commands: () => commandsOf(name, sqlite),
   };
