@@ -19,6 +19,7 @@ import {
   type MadeByChecks,
 } from './records.js';
 import { entryOf, releases } from './releases.js';
+import { swapAll } from './recovery-point.js';
 import { reopenStores } from './reopen.js';
 import { appliedRevisions, isEmpty, knownRevisions, listed, mayHaveMigrated, missing, sameSets } from './revisions.js';
 import type { Step } from './step.js';
@@ -40,9 +41,9 @@ export async function choose(context: Step): Promise<Choice> {
   const now = await appliedRevisions(context);
   const target = context.run.kind === 'rollback' ? context.run.version : context.run.previous;
   const fits = target === null || sameSets(now, await knownRevisions(context, target));
-  if (Object.keys(context.definition.databases).length === 0)
+  if (stores(context.definition).length === 0)
     return decided({ decision: 'keep', reason: 'there is no database', loss: {}, drops: [], asks: false });
-  if (sameSets(now, point.revisions) && fits && !mayHaveMigrated(context)) {
+  if (sameSets(now, point.revisions) && fits && !mayHaveMigrated(context) && !touchedByCode(context)) {
     return decided({
       decision: 'keep',
       reason: `the applied revisions are those that ${target?.version ?? 'nothing'} left`,
@@ -86,7 +87,7 @@ export async function putBack(context: Step, choice: Choice): Promise<StepResult
   if (['put-back', 'undo'].includes(choice.decision)) await noteEffects(context);
   if (choice.decision === 'put-back') {
     const replacement = (await readReplacement(context.folder)) ?? (await prepare(context, point, choice));
-    for (const store of stores(context.definition)) await swap(context, store, replacement);
+    await swapAll(context, stores(context.definition), replacement);
   } else if (choice.decision === 'undo') {
     await refuseGrown(context, choice);
     await backup({ ...context, run: { ...context.run, id: `${context.run.id}-before-undo` } });
@@ -145,6 +146,14 @@ function needsPerson(context: Step, loss: Choice['loss']): boolean {
 function wasOpen(context: Step): boolean {
   if (context.run.kind === 'rollback') return true;
   return begun(context, context.definition.runtime.open === 'at_start' ? 'start' : 'open');
+}
+
+/**
+ * Without a migration tool the new code itself may have changed the data, from its start on; once users write, that is no reason any more to put
+ * their data away.
+ */
+function touchedByCode(context: Step): boolean {
+  return migrationTool(context.definition) === undefined && begun(context, 'start') && !wasOpen(context);
 }
 
 function releaseFolder(context: Step): string | undefined {
@@ -219,12 +228,6 @@ async function restored(context: Step, store: Store, point: Point): Promise<Stan
   const { folder, stored, takenAt } = await provenBackup(context, store, point);
   context.progress(`restoring ${store.name} from the backup of ${takenAt}`);
   return store.restore(context, folder, stored);
-}
-
-async function swap(context: Step, store: Store, replacement: StandbyRecord[]): Promise<void> {
-  const record = replacement.find((one) => one.store === store.name);
-  if (!record) throw fail('DataRefused', `nothing was prepared to take the place of ${store.name}`);
-  await store.swapIn(context, record);
 }
 
 /** People agreed to a certain loss: where it has grown since, they are asked again. */

@@ -12,6 +12,7 @@ import { migrationTool } from './migrations/lookup.js';
 import { noteCounters } from './note-counters.js';
 import { startMigrating } from './own-migration.js';
 import { noteStopped, readReplacement, reversed, wasStopped, writeStandby } from './records.js';
+import { swapAll } from './recovery-point.js';
 import { reopenStores } from './reopen.js';
 import { appliedRevisions, knownRevisions, missing, isEmpty, listed } from './revisions.js';
 import { runtime } from './runtime/lookup.js';
@@ -146,10 +147,6 @@ export async function swapIn(context: Step): Promise<StepResult> {
   const replaced = await readReplacement(context.folder);
   if (!replaced) return { note: 'the data was not touched' };
   await noteEffects(context);
-  for (const store of stores(context.definition)) {
-    const record = replaced.find((one) => one.store === store.name);
-    if (!record) throw fail('DataRefused', `nothing is noted of what was put in place of ${store.name}`);
-    await store.swapIn(context, reversed(record));
-  }
+  await swapAll(context, stores(context.definition), replaced.map(reversed));
   return { note: 'the data that we left is back' };
 }

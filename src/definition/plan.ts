@@ -63,7 +63,7 @@ const stepsOf: Record<Kind, (definition: Definition, facts: PlanFacts) => PlanSt
       'the latest backup, restored into scratch and looked at',
       facts.commands.prove,
       [],
-      noDatabase(definition),
+      noData(definition),
     ),
   ],
 };
@@ -78,7 +78,7 @@ function deploySteps(definition: Definition, facts: PlanFacts): PlanStep[] {
   const rehearses = definition.rehearsal
     ? applies(definition.rehearsal.when, facts.change)
     : facts.change === 'breaking';
-  const databases = Object.keys(definition.databases).length > 0;
+  const data = noData(definition);
   const back = facts.previous ? facts.previous.version : 'nothing';
   return [
     checkStep('preflight', definition.preflight, 'what must hold before anything changes'),
@@ -107,13 +107,7 @@ function deploySteps(definition: Definition, facts: PlanFacts): PlanStep[] {
         ? [...commands.start, ...commands.open, ...commands.startEffects]
         : ['nothing: nothing ran before'],
     ),
-    change(
-      'standby',
-      'a copy of the data, ready to be swapped in',
-      commands.standby,
-      [],
-      databases ? undefined : 'there is no database',
-    ),
+    change('standby', 'a copy of the data, ready to be swapped in', commands.standby, [], data),
     change('switch', `the code of ${facts.version.version}`, commands.switch, commands.switchBack),
     change('migrate', migrateTitle(definition, facts.pending), commands.upgrade, commands.swapIn),
     change(
@@ -146,7 +140,7 @@ function deploySteps(definition: Definition, facts: PlanFacts): PlanStep[] {
 
 function rollbackSteps(definition: Definition, facts: PlanFacts): PlanStep[] {
   const { commands } = facts;
-  const databases = Object.keys(definition.databases).length > 0;
+  const data = noData(definition);
   const left = facts.previous?.version ?? 'nothing';
   return [
     checkStep('preflight', {}, 'the code and data of the version we go back to'),
@@ -159,20 +153,8 @@ function rollbackSteps(definition: Definition, facts: PlanFacts): PlanStep[] {
       [...commands.stopEffects, ...commands.stop],
       [...commands.start, ...commands.open, ...commands.startEffects],
     ),
-    change(
-      'standby',
-      `a copy of the data of ${left}`,
-      commands.standby,
-      [],
-      databases ? undefined : 'there is no database',
-    ),
-    change(
-      'data',
-      'kept, undone or put back, as was decided',
-      commands.swapIn,
-      commands.swapIn,
-      databases ? undefined : 'there is no database',
-    ),
+    change('standby', `a copy of the data of ${left}`, commands.standby, [], data),
+    change('data', 'kept, undone or put back, as was decided', commands.swapIn, commands.swapIn, data),
     change('switch', `the code of ${facts.version.version}`, commands.switch, commands.switchBack),
     change('start', facts.version.version, commands.start, commands.stop),
     checkStep('verify', definition.verify, `${facts.version.version}, by its own checks`),
@@ -202,11 +184,12 @@ function effectsStep(definition: Definition, { startEffects, stopEffects }: Plan
 }
 
 function backupStep(definition: Definition, { commands }: PlanFacts, title: string): PlanStep {
-  return step('backup', title, [...commands.backup, ...commands.prove], [], noDatabase(definition));
+  return step('backup', title, [...commands.backup, ...commands.prove], [], noData(definition));
 }
 
-function noDatabase(definition: Definition): string | undefined {
-  return Object.keys(definition.databases).length > 0 ? undefined : 'there is no database';
+function noData({ databases, files }: Definition): string | undefined {
+  const some = Object.keys(databases).length > 0 || (files?.keep ?? []).length > 0;
+  return some ? undefined : 'there is no database';
 }
 
 function step(name: StepName, title: string, commands: string[], undo: string[] = [], skip?: string): PlanStep {
@@ -262,7 +245,7 @@ function shown(value: unknown): string {
 }
 
 function rehearsalSkip(definition: Definition, rehearses: boolean, facts: PlanFacts): string | undefined {
-  if (noDatabase(definition) || pendingCount(facts.pending) === 0) return 'no migration is pending';
+  if (pendingCount(facts.pending) === 0) return 'no migration is pending';
   if (!rehearses) return `the change is ${facts.change}`;
   const inside = migratingService(definition);
   return inside && !definition.source.images
