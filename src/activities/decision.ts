@@ -10,7 +10,6 @@ import { noteEffects } from './effect-rows.js';
 import { findManifest } from './keeping/manifest.js';
 import { backupFolder } from './keeping/places.js';
 import {
-  begun,
   readCounters,
   readMade,
   readReplacement,
@@ -21,8 +20,9 @@ import {
 import { entryOf, releases } from './releases.js';
 import { swapAll } from './recovery-point.js';
 import { reopenStores } from './reopen.js';
-import { appliedRevisions, isEmpty, knownRevisions, listed, mayHaveMigrated, missing, sameSets } from './revisions.js';
+import { appliedRevisions, isEmpty, knownRevisions, listed, missing, sameSets } from './revisions.js';
 import type { Step } from './step.js';
+import { mayHaveChanged, wasOpen } from './touched.js';
 
 /** Where data can come back from: the run whose release is being left, and what it kept. */
 interface Point {
@@ -43,7 +43,7 @@ export async function choose(context: Step): Promise<Choice> {
   const fits = target === null || sameSets(now, await knownRevisions(context, target));
   if (stores(context.definition).length === 0)
     return decided({ decision: 'keep', reason: 'there is no database', loss: {}, drops: [], asks: false });
-  if (sameSets(now, point.revisions) && fits && !mayHaveMigrated(context) && !touchedByCode(context)) {
+  if (sameSets(now, point.revisions) && fits && !mayHaveChanged(context)) {
     return decided({
       decision: 'keep',
       reason: `the applied revisions are those that ${target?.version ?? 'nothing'} left`,
@@ -141,19 +141,6 @@ function needsPerson(context: Step, loss: Choice['loss']): boolean {
   if (restore === 'ask') return true;
   if (lossless) return false;
   return restore !== 'always' || wasOpen(context);
-}
-
-function wasOpen(context: Step): boolean {
-  if (context.run.kind === 'rollback') return true;
-  return begun(context, context.definition.runtime.open === 'at_start' ? 'start' : 'open');
-}
-
-/**
- * Without a migration tool the new code itself may have changed the data, from its start on; once users write, that is no reason any more to put
- * their data away.
- */
-function touchedByCode(context: Step): boolean {
-  return migrationTool(context.definition) === undefined && begun(context, 'start') && !wasOpen(context);
 }
 
 function releaseFolder(context: Step): string | undefined {

@@ -6,7 +6,7 @@ import type { StandbyRecord } from './data/contract.js';
 import { stores } from './data/lookup.js';
 import { effectsByHand } from './effects.js';
 import { begun, readReplacement, readStandby, reversed } from './records.js';
-import { mayHaveMigrated } from './revisions.js';
+import { mayHaveChanged } from './touched.js';
 import { runtime } from './runtime/lookup.js';
 import { source } from './source/lookup.js';
 import type { Step } from './step.js';
@@ -107,7 +107,7 @@ async function copies(context: Step): Promise<StandbyRecord[]> {
   // A rollback puts older data in; what it replaced is what has to come back.
   const replaced = run.kind === 'rollback' ? await readReplacement(folder) : undefined;
   if (replaced) return replaced.map(reversed);
-  return (run.kind === 'rollback' ? acted(context, 'data') : mayHaveMigrated(context))
+  return (run.kind === 'rollback' ? acted(context, 'data') : mayHaveChanged(context))
     ? ((await readStandby(folder)) ?? [])
     : [];
 }

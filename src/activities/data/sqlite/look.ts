@@ -7,13 +7,14 @@ import { runSqlite } from './program.js';
 
 type Tables = StoreBackup['contents']['tables'];
 export type Looked = Pick<StoreBackup, 'contents' | 'catalog'> & {
-  /** What SQLite itself finds wrong with the file. */
+  /** What SQLite itself finds wrong with the file, where it was asked. */
   damage: string[];
 };
 
-/** All that makes two databases equal, of a file that nobody writes. Throws CommandFailed where it is none. */
-export async function lookAt(context: StepContext, file: string): Promise<Looked> {
-  const { tables, ...found } = await answer<{ tables: Tables } & Omit<Looked, 'contents'>>(context, ['look', file]);
+/** All that makes two databases equal, of a file that nobody writes; `checked`: with what SQLite finds wrong. Throws CommandFailed where it is none. */
+export async function lookAt(context: StepContext, file: string, checked = false): Promise<Looked> {
+  const args = ['look', file, ...(checked ? ['checked'] : [])];
+  const { tables, ...found } = await answer<{ tables: Tables } & Omit<Looked, 'contents'>>(context, args);
   return { contents: { tables }, ...found };
 }
 

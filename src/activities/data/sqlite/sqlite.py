@@ -33,14 +33,12 @@ def copy(path, to):
     source.close()
 
 
-def look(path, option="checked"):
-    """All that makes two databases equal, as JSON. `checked`: with integrity and foreign keys. The file is one that nobody writes."""
+def look(path, option=""):
+    """All that makes two databases equal, as JSON. `checked`: with what SQLite finds wrong. The file is one that nobody writes."""
     connection = open_file(path, "immutable=1")
-    found = {"tables": tables_of(connection)}
-    if option == "checked":
-        found["damage"] = [line for (line,) in connection.execute("PRAGMA integrity_check") if line != "ok"]
-        found["catalog"] = catalog_of(connection)
-    print(json.dumps(found))
+    damage = connection.execute("PRAGMA integrity_check") if option == "checked" else []
+    damage = [line for (line,) in damage if line != "ok"]
+    print(json.dumps({"tables": tables_of(connection), "catalog": catalog_of(connection), "damage": damage}))
 
 
 def count(path):
