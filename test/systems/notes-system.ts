@@ -71,7 +71,7 @@ export async function withNotes(use: (system: NotesSystem) => Promise<void>): Pr
   const [port, inner] = [await freePort(), await freePort()];
   makeOrigin(origin);
   git(folder, 'clone', '--quiet', origin, directory);
-  git(directory, 'checkout', '--quiet', '--detach', 'HEAD~2');
+  git(directory, 'checkout', '--quiet', '--detach', 'HEAD~1');
   for (const name of ['data', 'uploads']) mkdirSync(join(directory, name));
   writeFileSync(join(directory, 'data', 'notes.db'), '');
   mkdirSync(systems);
@@ -99,7 +99,7 @@ export async function withNotes(use: (system: NotesSystem) => Promise<void>): Pr
 function makeOrigin(origin: string): void {
   mkdirSync(origin);
   git(origin, 'init', '--quiet', '--initial-branch=main');
-  for (const version of ['1.0.0', '2.0.0', '3.0.0']) {
+  for (const version of ['2.0.0', '3.0.0']) {
     const files = { VERSION: `${version}\n`, 'server.py': server, 'proxy.py': proxy, 'run.sh': script, '.gitignore': 'data/\nuploads/\n*.log\n*.pid\n' };
     commit(origin, files);
     git(origin, 'tag', '-a', `v${version}`, '-m', version);
