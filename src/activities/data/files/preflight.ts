@@ -2,13 +2,9 @@ import { lstat, mkdir, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
-import { firstPlace } from '../../keeping/places.js';
-import { attempt, checkRoom } from '../beside/checks.js';
+import { attempt, checkRooms } from '../beside/checks.js';
 import { makeBeside, type Place } from '../beside/place.js';
 import { exchange } from './program.js';
-
-/** Backup, standby copy, a restored one and what it replaces stand at once. */
-const beside = 3.2;
 
 /** Each right is tried; every check runs and is shown, whatever the others say. Changes nothing but scratch that it removes. */
 export async function checkTree(context: StepContext, place: Place, size: number): Promise<CheckResult[]> {
@@ -26,8 +22,7 @@ export async function checkTree(context: StepContext, place: Place, size: number
       `${live} can be renamed`,
       mounted ? 'a disk is mounted there: name a folder on it' : (swap ?? 'it can'),
     ),
-    await checkRoom(`${store}: room for copies`, dirname(live), size * beside),
-    await checkRoom(`${store}: room for the backup`, firstPlace(context), size * 2),
+    ...(await checkRooms(context, place, size)),
   ];
 }
 

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { fail } from '../../../errors.js';
 import type { StepContext } from '../../context.js';
+import { needsOf } from '../beside/checks.js';
 import { unused } from '../beside/copy.js';
 import { discardKept, keptBeside } from '../beside/kept.js';
 import { identityOf, placeOf, type Place } from '../beside/place.js';
@@ -29,6 +30,10 @@ export function filesStore(path: string): Store {
     kind: 'files',
     preflight: async (context) => checkTree(context, await at(context), await sizeOf(context, await at(context))),
     size: async (context) => sizeOf(context, await at(context)),
+    needs: async (context) => {
+      const place = await at(context);
+      return needsOf(context, place, await sizeOf(context, place));
+    },
     backup: async (context, folder) => takeBackup(context, await at(context), folder, file),
     prove: proveBackup,
     scratch: makeScratch,

@@ -3,16 +3,11 @@ import { link, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
-import type { Need } from '../contract.js';
 import { makeBeside, type Place } from '../beside/place.js';
-import { attempt, checkRoom } from '../beside/checks.js';
+import { attempt, checkRooms } from '../beside/checks.js';
 import { megabytes } from '../postgres/room.js';
-import { firstPlace } from '../../keeping/places.js';
 import { mayBeMissing } from './backup.js';
 import { readRows } from './read-rows.js';
-
-/** Backup, standby copy, a restored one and what it replaces stand at once. */
-const beside = 3.2;
 
 /** Each right is tried; every check runs and is shown, whatever the others say. Changes nothing but scratch that it removes. */
 export async function checkFile(context: StepContext, place: Place): Promise<CheckResult[]> {
@@ -21,7 +16,6 @@ export async function checkFile(context: StepContext, place: Place): Promise<Che
   const read = there ? await attempt(() => readRows(context, live, 'SELECT count(*) FROM sqlite_master')) : undefined;
   const tried = await attempt(() => trySwap(context, place));
   const size = await sizeOf(live);
-  const backups = firstPlace(context);
   return [
     unasked(
       `${store}: file`,
@@ -35,17 +29,7 @@ export async function checkFile(context: StepContext, place: Place): Promise<Che
       `files can be linked and renamed in ${dirname(live)}`,
       tried ?? 'they can',
     ),
-    await checkRoom(`${store}: room for copies`, dirname(live), size * beside),
-    await checkRoom(`${store}: room for the backup`, backups, size * 2),
-  ];
-}
-
-/** Of what stands at once, the backup lies with the backups. */
-export async function needsOf(context: StepContext, { live }: Place): Promise<Need[]> {
-  const size = await sizeOf(live);
-  return [
-    { folder: firstPlace(context), bytes: size },
-    { folder: dirname(live), bytes: size * (beside - 1) },
+    ...(await checkRooms(context, place, size)),
   ];
 }
 

@@ -7,11 +7,12 @@ import type { Store } from '../contract.js';
 import { takeBackup } from './backup.js';
 import { swapByHand } from './by-hand.js';
 import { settle, suffixes } from './companions.js';
-import { checkFile, needsOf, sizeOf } from './preflight.js';
+import { checkFile, sizeOf } from './preflight.js';
 import { readRows } from './read-rows.js';
 import { makeScratch, proveBackup } from './restored.js';
 import { folderOfVolume } from './volume.js';
 import { countersOf, makeStandby, restoreBeside } from './standby.js';
+import { needsOf } from '../beside/checks.js';
 import { unused } from '../beside/copy.js';
 import { discardKept, keptBeside } from '../beside/kept.js';
 import { writtenBetween } from '../beside/written.js';
@@ -35,7 +36,10 @@ export function sqliteStore(name: string, sqlite: Sqlite): Store {
     kind: 'sqlite',
     preflight: async (context) => checkFile(context, await at(context)),
     size: async (context) => sizeOf((await at(context)).live),
-    needs: async (context) => needsOf(context, await at(context)),
+    needs: async (context) => {
+      const place = await at(context);
+      return needsOf(context, place, await sizeOf(place.live));
+    },
     backup: async (context, folder) => takeBackup(context, await at(context), folder),
     prove: proveBackup,
     scratch: makeScratch,
