@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import { isBeside } from '../beside.js';
 import { fail, failureType, rootMessage } from '../errors.js';
+import { asOnlyAttempt } from '../lib/attempts.js';
 import { whileChanging } from '../lib/change-mark.js';
 import { runAttached, runDetached, type CommandResult } from '../lib/command.js';
 import { EnvFile } from '../lib/env-file.js';
@@ -36,11 +37,30 @@ export async function inStep<T>(
   options: { changes: boolean; ends?: boolean },
   work: (step: Step) => Promise<T>,
 ): Promise<T> {
-  const { run, at, notes } = call;
+  const { run, at } = call;
   const folder = runFolder(host, run.environment, run.id);
   const pinned = await readPinned(folder, run.plan);
   const env = readEnv(pinned.definition);
   const beats = heartbeats(at.step);
+  try {
+    return await asOnlyAttempt(attemptsOf(folder), Context.current().info.attempt, () =>
+      act(host, call, options, { folder, pinned, env, beats }, work),
+    );
+  } finally {
+    beats.stop();
+  }
+}
+
+type Prepared = Pick<Own, 'folder' | 'env' | 'beats'> & { pinned: Pinned };
+
+async function act<T>(
+  host: Host,
+  call: Call,
+  options: { changes: boolean; ends?: boolean },
+  { folder, pinned, env, beats }: Prepared,
+  work: (step: Step) => Promise<T>,
+): Promise<T> {
+  const { run, at, notes } = call;
   const startedAt = new Date().toISOString();
   const activity = Context.current().info.activityType;
   const id = `${at.undo ? 'undo-' : ''}${at.step}-${at.try}-${activity}`;
@@ -78,8 +98,13 @@ export async function inStep<T>(
     throw failure;
   } finally {
     if (options.changes) await writeUndoFile(context).catch(() => undefined);
-    beats.stop();
   }
+}
+
+/** A Reset gives the same activities to another execution, whose attempts are none of this one's. */
+function attemptsOf(folder: string): string {
+  const { activityId, workflowExecution } = Context.current().info;
+  return join(folder, 'attempts', `${workflowExecution?.runId ?? 'none'}-${activityId}`);
 }
 
 /**

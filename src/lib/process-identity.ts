@@ -25,6 +25,17 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return stat !== undefined && stat.startTime === identity.startTime && !stat.dead;
 }
 
+/** Whether just this process was paused, by SIGSTOP or a debugger. */
+export function isStopped(identity: ProcessIdentity): boolean {
+  return isAlive(identity) && statOf(identity.pid)?.stopped === true;
+}
+
+/** undefined where there is no such process. */
+export function identityOf(pid: number): ProcessIdentity | undefined {
+  const stat = statOf(pid);
+  return stat && { bootId: bootId(), pid, startTime: stat.startTime };
+}
+
 /** Processes, zombies left out, whose group or session is that one. */
 export function membersOf(kind: 'group' | 'session', id: number): { pid: number; group: number }[] {
   return readdirSync('/proc')
@@ -37,13 +48,27 @@ export function bootId(): string {
   return (boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
 }
 
-function statOf(pid: number): { dead: boolean; group: number; session: number; startTime: string } | undefined {
+interface Stat {
+  dead: boolean;
+  stopped: boolean;
+  group: number;
+  session: number;
+  startTime: string;
+}
+
+function statOf(pid: number): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The second field is the program's name, which may hold blanks and parentheses.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const [state = 'X', , group, session] = fields;
-    return { dead: 'ZXx'.includes(state), group: Number(group), session: Number(session), startTime: fields[19] ?? '' };
+    return {
+      dead: 'ZXx'.includes(state),
+      stopped: 'Tt'.includes(state),
+      group: Number(group),
+      session: Number(session),
+      startTime: fields[19] ?? '',
+    };
   } catch {
     return undefined;
   }

@@ -1,0 +1,104 @@
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { ApplicationFailure } from '@temporalio/common';
+import { guardProcess } from './command-guard.js';
+import { makeFolder } from './files.js';
+import { isAlive, isStopped, ownIdentity, type ProcessIdentity } from './process-identity.js';
+
+/** How long a worker that was given up by others may take to see it itself. */
+const graceMs = 2_000;
+const killMs = 10_000;
+
+interface Attempt {
+  number: number;
+  ended: boolean;
+  by: ProcessIdentity;
+  /** Ends once all that the attempt's process ran attached is gone. */
+  guard: ProcessIdentity;
+}
+const here = new Map<string, Promise<unknown>>();
+
+/**
+ * Runs `work` as that attempt of the act which `folder` belongs to, with no other one beside it: an earlier attempt's process, paused or cut off from
+ * the server, is killed, and what it ran attached is gone before `work` begins. Once a later attempt began, an earlier one never does.
+ * Throws WorkerLeft (retryable) where it is the earlier one, or cannot end it.
+ */
+export async function asOnlyAttempt<T>(folder: string, number: number, work: () => Promise<T>): Promise<T> {
+  await makeFolder(folder);
+  const path = join(folder, `${number}.json`);
+  // First its own mark, then the look at the others': of two attempts at least one sees the other, wherever each was paused.
+  // Not flushed: after a power cut no process of before runs.
+  writeFileSync(`${path}.new`, JSON.stringify({ by: ownIdentity(), guard: guardProcess() }), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+  const doing = only(folder, number).then(work);
+  here.set(path, doing);
+  try {
+    return await doing;
+  } finally {
+    here.delete(path);
+    renameSync(path, join(folder, `${number}.ended`));
+  }
+}
+
+async function only(folder: string, number: number): Promise<void> {
+  const others = attemptsIn(folder);
+  if (others.some((other) => other.number > number)) throw left(`attempt ${number} was given up: a later one began`);
+  for (const other of others) if (other.number < number && !other.ended) await end(folder, other);
+}
+
+async function end(folder: string, { number, by, guard }: Attempt): Promise<void> {
+  const inThisProcess = here.get(join(folder, `${number}.json`));
+  if (inThisProcess) return void (await inThisProcess.catch(() => undefined));
+  const ended = () => !isAlive(by) || attemptsIn(folder).some((other) => other.number === number && other.ended);
+  await holds(ended, () => (isStopped(by) ? 0 : graceMs));
+  if (!ended()) kill(by);
+  if (!(await holds(ended, () => killMs)))
+    throw left(`the worker of attempt ${number} (pid ${by.pid}) cannot be ended`);
+  if (
+    isAlive(by) ||
+    (await holds(
+      () => !isAlive(guard),
+      () => killMs,
+    ))
+  )
+    return;
+  throw left(`what the worker of attempt ${number} ran cannot be ended: its guard (pid ${guard.pid}) still runs`);
+}
+
+async function holds(what: () => boolean, withinMs: () => number): Promise<boolean> {
+  for (const beganAt = Date.now(); !what(); await wait(10)) if (Date.now() - beganAt >= withinMs()) return false;
+  return true;
+}
+
+function kill({ pid }: ProcessIdentity): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone meanwhile, or another user's: whoever waits for its end sees which.
+  }
+}
+
+function attemptsIn(folder: string): Attempt[] {
+  return readdirSync(folder).flatMap((name) => {
+    const [, number, state] = /^(\d+)\.(json|ended)$/.exec(name) ?? [];
+    const mark = number === undefined ? undefined : read(folder, number);
+    return mark ? [{ number: Number(number), ended: state === 'ended', ...mark }] : [];
+  });
+}
+
+/** It may end while it is looked at. */
+function read(folder: string, number: string): Pick<Attempt, 'by' | 'guard'> | undefined {
+  for (const name of [`${number}.json`, `${number}.ended`]) {
+    try {
+      return JSON.parse(readFileSync(join(folder, name), 'utf8')) as Pick<Attempt, 'by' | 'guard'>;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return undefined;
+}
+
+function left(why: string): ApplicationFailure {
+  return ApplicationFailure.retryable(why, 'WorkerLeft');
+}
