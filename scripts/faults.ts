@@ -6,10 +6,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startPostgres, startTemporal } from '../src/lib/dev-servers.js';
 import { runCorruptions } from '../test/faults/corruptions.js';
+import { runInterruptions } from '../test/faults/interruptions.js';
 import { runKills } from '../test/faults/kills.js';
 import { runOldProcesses } from '../test/faults/old-process.js';
 import { runPutBacks } from '../test/faults/put-back.js';
 import { runServerKills } from '../test/faults/server-kills.js';
+import { runTakeovers } from '../test/faults/takeovers.js';
 import { tryVersion } from '../test/faults/versions.js';
 import { majors, NotHere } from '../test/stack/postgres-versions.js';
 
@@ -25,7 +27,7 @@ interface Settings {
 const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
   async kills({ count = 40, ...settings }) {
     const totals = await runKills({ ...settings, count });
-    const { runs, kills, late, lost, duplicated, half } = totals;
+    const { runs, strikes: kills, late, lost, duplicated, half } = totals;
     settings.say(
       `kills: ${runs} runs, ${kills} kills (${late} after the end), ${lost} lost, ${duplicated} duplicated, ${half} half effects`,
     );
@@ -43,6 +45,17 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
     const told = Object.entries(kinds).map(([kind, times]) => `${times} ${kind}`);
     say(`B7: ${runs} corruptions (${told.sort().join(', ')}), ${faults.length} not refused`);
     return faults.length === 0;
+  },
+  B4: (settings) => takenOver('B4', 'pause', settings),
+  B5: (settings) => takenOver('B5', 'kill', settings),
+  async takeovers({ count = 24, ...settings }) {
+    const totals = await runInterruptions({ ...settings, count, how: ['pause', 'kill'] });
+    const { strikes, runs, running, attached, lost, duplicated, half } = totals;
+    settings.say(
+      `takeovers: ${strikes} workers interrupted at work in ${runs} runs, ${running} commands to adopt, ${attached} processes to be gone: ` +
+        `${lost} lost, ${duplicated} duplicated, ${half} half effects`,
+    );
+    return lost + duplicated + half === 0;
   },
   async 'server-kills'({ count = 60, seed, say }) {
     const { runs, broken, orphans, faults } = await runServerKills({ seed, count, say });
@@ -77,6 +90,25 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
 };
 
 process.exit(await main());
+
+/** Workers paused or killed in the middle of an act, which another one takes over. */
+async function takenOver(
+  goal: string,
+  how: 'pause' | 'kill',
+  { seed, count = 200, servers, say }: Settings,
+): Promise<boolean> {
+  const { trials, struck, running, attached, faults } = await runTakeovers({
+    how,
+    seed,
+    count,
+    superuser: servers.postgres,
+    say,
+  });
+  say(
+    `${goal}: ${trials} trials, ${struck} struck at work, ${running} commands to adopt, ${attached} processes to be gone: ${faults.length} faults`,
+  );
+  return faults.length === 0;
+}
 
 async function main(): Promise<number> {
   const asked = readArguments();

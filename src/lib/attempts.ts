@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
-import { guardProcess } from './command-guard.js';
+import { killMarked, killProcess } from './attached-mark.js';
 import { makeFolder } from './files.js';
 import { isAlive, isStopped, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
@@ -14,8 +14,6 @@ interface Attempt {
   number: number;
   ended: boolean;
   by: ProcessIdentity;
-  /** Ends once all that the attempt's process ran attached is gone. */
-  guard: ProcessIdentity;
 }
 const here = new Map<string, Promise<unknown>>();
 
@@ -29,7 +27,7 @@ export async function asOnlyAttempt<T>(folder: string, number: number, work: () 
   const path = join(folder, `${number}.json`);
   // First its own mark, then the look at the others': of two attempts at least one sees the other, wherever each was paused.
   // Not flushed: after a power cut no process of before runs.
-  writeFileSync(`${path}.new`, JSON.stringify({ by: ownIdentity(), guard: guardProcess() }), { mode: 0o600 });
+  writeFileSync(`${path}.new`, JSON.stringify(ownIdentity()), { mode: 0o600 });
   renameSync(`${path}.new`, path);
   const doing = only(folder, number).then(work);
   here.set(path, doing);
@@ -47,23 +45,16 @@ async function only(folder: string, number: number): Promise<void> {
   for (const other of others) if (other.number < number && !other.ended) await end(folder, other);
 }
 
-async function end(folder: string, { number, by, guard }: Attempt): Promise<void> {
+async function end(folder: string, { number, by }: Attempt): Promise<void> {
   const inThisProcess = here.get(join(folder, `${number}.json`));
   if (inThisProcess) return void (await inThisProcess.catch(() => undefined));
   const ended = () => !isAlive(by) || attemptsIn(folder).some((other) => other.number === number && other.ended);
   await holds(ended, () => (isStopped(by) ? 0 : graceMs));
-  if (!ended()) kill(by);
+  if (!ended()) killProcess(by);
   if (!(await holds(ended, () => killMs)))
     throw left(`the worker of attempt ${number} (pid ${by.pid}) cannot be ended`);
-  if (
-    isAlive(by) ||
-    (await holds(
-      () => !isAlive(guard),
-      () => killMs,
-    ))
-  )
-    return;
-  throw left(`what the worker of attempt ${number} ran cannot be ended: its guard (pid ${guard.pid}) still runs`);
+  const swept = () => isAlive(by) || killMarked(by) === 0;
+  if (!(await holds(swept, () => killMs))) throw left(`what the worker of attempt ${number} ran cannot be ended`);
 }
 
 async function holds(what: () => boolean, withinMs: () => number): Promise<boolean> {
@@ -71,27 +62,19 @@ async function holds(what: () => boolean, withinMs: () => number): Promise<boole
   return true;
 }
 
-function kill({ pid }: ProcessIdentity): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Gone meanwhile, or another user's: whoever waits for its end sees which.
-  }
-}
-
 function attemptsIn(folder: string): Attempt[] {
   return readdirSync(folder).flatMap((name) => {
     const [, number, state] = /^(\d+)\.(json|ended)$/.exec(name) ?? [];
     const mark = number === undefined ? undefined : read(folder, number);
-    return mark ? [{ number: Number(number), ended: state === 'ended', ...mark }] : [];
+    return mark ? [{ number: Number(number), ended: state === 'ended', by: mark }] : [];
   });
 }
 
 /** It may end while it is looked at. */
-function read(folder: string, number: string): Pick<Attempt, 'by' | 'guard'> | undefined {
+function read(folder: string, number: string): ProcessIdentity | undefined {
   for (const name of [`${number}.json`, `${number}.ended`]) {
     try {
-      return JSON.parse(readFileSync(join(folder, name), 'utf8')) as Pick<Attempt, 'by' | 'guard'>;
+      return JSON.parse(readFileSync(join(folder, name), 'utf8')) as ProcessIdentity;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
-import { identityOf, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
 /** Reads `+ GROUP` and `- GROUP`; at the end of its input, which is the end of the worker, it kills the groups that are left. */
 const guardScript = `
@@ -21,12 +20,6 @@ let guard: ChildProcess | undefined;
 /** Has the guard there before a command begins: starting one takes longer than a command needs to start others. */
 export function readyGuard(): void {
   guard ??= startGuard();
-}
-
-/** The process that ends, once this one has, when it killed all that was guarded. */
-export function guardProcess(): ProcessIdentity {
-  readyGuard();
-  return identityOf(guard?.pid ?? -1) ?? ownIdentity();
 }
 
 /**

@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { execa } from 'execa';
 import { fail } from '../errors.js';
 import type { Argv } from '../model.js';
+import { attachedMark } from './attached-mark.js';
 import { lineReader, OutputStart, OutputTail } from './command-output.js';
 import type { LogFile } from './command-output.js';
 import { guardGroup, readyGuard } from './command-guard.js';
@@ -85,7 +86,7 @@ export async function runAttached(spec: CommandSpec, { signal, onLine }: Attache
   readyGuard();
   const child = execa(...dyingWithParent(packing(spec)), {
     cwd: spec.cwd,
-    env: spec.env,
+    env: { ...spec.env, ...attachedMark() },
     extendEnv: false,
     // A group of its own, so that all of it can be ended.
     detached: true,

@@ -30,12 +30,6 @@ export function isStopped(identity: ProcessIdentity): boolean {
   return isAlive(identity) && statOf(identity.pid)?.stopped === true;
 }
 
-/** undefined where there is no such process. */
-export function identityOf(pid: number): ProcessIdentity | undefined {
-  const stat = statOf(pid);
-  return stat && { bootId: bootId(), pid, startTime: stat.startTime };
-}
-
 /** Processes, zombies left out, whose group or session is that one. */
 export function membersOf(kind: 'group' | 'session', id: number): { pid: number; group: number }[] {
   return readdirSync('/proc')

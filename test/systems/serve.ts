@@ -14,6 +14,8 @@ export interface Served {
   /** The environment's folder of records. */
   home: string;
   worker: WorkerProcess;
+  /** A second worker beside it, which the caller ends. @default in the same namespace */
+  another: (namespace?: string) => Promise<WorkerProcess>;
   /** Starts a run the way the CLI does. */
   start: (kind: Kind, input?: object) => Promise<WorkflowHandle>;
   /** Runs to the end, approving every gate as ann; other questions fail the test. */
@@ -34,8 +36,9 @@ export async function serve(
   const connection = await Connection.connect({ address });
   await makeNamespace(connection, namespace);
   const client = new Client({ connection, namespace, dataConverter });
-  const settings = { connection: { address }, namespace, host: 'localhost', systems, stateRoot: state };
-  const worker = await startProcess(settings);
+  const settings = { connection: { address }, host: 'localhost', systems, stateRoot: state };
+  const another: Served['another'] = (served = namespace) => startProcess({ ...settings, namespace: served });
+  const worker = await another();
   const start: Served['start'] = (kind, input = {}) =>
     client.workflow.start(kind, {
       taskQueue: 'slipway',
@@ -49,6 +52,7 @@ export async function serve(
     client,
     home: homeOf(environment, state),
     worker,
+    another,
     start,
     go: async (kind, input) => approveAll(await start(kind, input)),
     async close() {

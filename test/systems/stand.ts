@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Connection, WorkflowHandle } from '@temporalio/client';
 import { buildShop } from '../../examples/shop/build.js';
+import { bundleWorkflows } from '../../src/lib/builds.js';
 import { sha256File } from '../../src/lib/files.js';
 import type { Report, Status } from '../../src/model.js';
 import { freshDatabase } from '../stack/database.js';
@@ -22,6 +23,7 @@ export interface Stand extends Omit<Served, 'close'> {
 }
 export type Ended = Report & { failed: boolean };
 export interface WorkerProcess {
+  pid(): number;
   /** SIGKILL, awaited. */
   kill(): Promise<void>;
   /** SIGTERM, awaited. */
@@ -32,6 +34,8 @@ export interface WorkerProcess {
 
 export interface StandSettings {
   definition?: (yaml: string) => string;
+  /** Changes the workflows' code. @default as it is */
+  workflows?: (code: string) => string;
   /** Installs by the shop's own `npm ci`. @default a copy of what it makes */
   npm?: boolean;
   /** Outside vitest, or on servers of a test's own: Temporal's `host:port`, PostgreSQL's superuser. @default the suite's */
@@ -46,6 +50,7 @@ export async function withStand(use: (stand: Stand) => Promise<void>, settings: 
   await keepLedger(shop.systems, join(folder, 'ledger'), settings.definition);
   if (!settings.npm) await installByCopy(shop.systems);
   const state = join(folder, 'state');
+  if (settings.workflows) await keepBuild(state, settings.workflows(await bundleWorkflows()));
   const served = await serve('shop/local', { systems: shop.systems, state }, settings.servers?.temporal);
   try {
     await use({
@@ -124,6 +129,7 @@ export async function startProcess(settings: { stateRoot?: string; [name: string
   };
   let child = await open();
   return {
+    pid: () => child.pid ?? 0,
     kill: () => end(child, 'SIGKILL'),
     stop: () => end(child, 'SIGTERM'),
     restart: async () => {
@@ -137,6 +143,12 @@ export async function startProcess(settings: { stateRoot?: string; [name: string
 async function builtBefore(root?: string): Promise<{ build?: { id: string; codePath: string } }> {
   const [name] = root ? await readdir(join(root, 'builds')).catch(() => []) : [];
   return root && name ? { build: { id: name.replace('.js', ''), codePath: join(root, 'builds', name) } } : {};
+}
+
+/** Every worker takes the build that it finds there. */
+async function keepBuild(root: string, code: string): Promise<void> {
+  await mkdir(join(root, 'builds'), { recursive: true });
+  await writeFile(join(root, 'builds', `${createHash('sha256').update(code).digest('hex').slice(0, 12)}.js`), code);
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

@@ -1,0 +1,154 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { freshDatabase } from '../stack/database.js';
+import { act, type Act } from './act.js';
+import { childrenOf } from './at-work.js';
+import { ask } from './data.js';
+import { generator } from './generator.js';
+
+export interface Takeovers {
+  trials: number;
+  /** Attempts that were struck before they had ended. */
+  struck: number;
+  /** Detached commands that ran at that moment. */
+  running: number;
+  /** Attached processes that ran at that moment. */
+  attached: number;
+  faults: string[];
+}
+
+/**
+ * A worker's process is paused (B4) or killed (B5) at a random moment of an act that writes by a command which outlives it, by one which does not, over
+ * a connection of its own and by the swap of a file; another one takes the act over to its end; then the first one is let go. What it writes once it was
+ * taken over, what its command did twice, and what of it still lives then are faults.
+ */
+export async function runTakeovers(options: {
+  how: 'pause' | 'kill';
+  seed: number;
+  count: number;
+  superuser: string;
+  say: (line: string) => void;
+}): Promise<Takeovers> {
+  const random = generator(options.seed);
+  const result: Takeovers = { trials: 0, struck: 0, running: 0, attached: 0, faults: [] };
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-takeovers-'));
+  const database = await freshDatabase(options.superuser);
+  const url = database.ownerUrl;
+  try {
+    await ask(url, 'CREATE TABLE effects (n serial, trial int, attempt int, by text)');
+    while (result.trials < options.count) {
+      const trial = (result.trials += 1);
+      const part = random();
+      const withChildren = random() < 0.5;
+      const home = join(folder, String(trial));
+      const faults = await takeOver({ folder: home, database: url, trial }, options.how, part, withChildren, result);
+      result.faults.push(...faults.map((fault) => `trial ${trial}: ${fault}`));
+      for (const fault of faults) options.say(`${trial}: ${options.how} at ${Math.round(part * 100)} %: ${fault}`);
+      if (faults.length === 0) rmSync(home, { recursive: true, force: true });
+    }
+    return result;
+  } finally {
+    await database.drop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function takeOver(
+  given: Omit<Act, 'attempt'>,
+  how: 'pause' | 'kill',
+  part: number,
+  withChildren: boolean,
+  result: Takeovers,
+): Promise<string[]> {
+  mkdirSync(given.folder);
+  writeFileSync(join(given.folder, 'live'), 'old');
+  const first = await begin(given);
+  await wait(part * 350);
+  const had = childrenOf(first.pid ?? 0);
+  const struck = first.exitCode === null;
+  const paused = [first.pid ?? 0, ...(withChildren ? had.attached : [])];
+  for (const pid of paused) send(pid, how === 'pause' ? 'SIGSTOP' : 'SIGKILL');
+  // Until a silent heart is noticed, what was sent to a server before is long done.
+  await wait(100);
+  result.struck += Number(struck);
+  result.running += had.detached.length > 0 ? 1 : 0;
+  result.attached += had.attached.length;
+
+  const faults: string[] = [];
+  const began = await act({ ...given, attempt: 2 }, async () => {
+    const left = had.attached.filter(acts).length;
+    if (left > 0) faults.push(`${left} processes of the first attempt lived when the second one began`);
+    return effects(given);
+  });
+  const done = await effects(given);
+  for (const pid of paused) send(pid, 'SIGCONT');
+  if (first.exitCode === null && first.signalCode === null) await once(first, 'exit');
+  await wait(20);
+  const after = await effects(given);
+  if (JSON.stringify(after) !== JSON.stringify(done))
+    faults.push(`the first attempt wrote after it was taken over: ${JSON.stringify({ done, after })}`);
+  const late = done.rows.filter(
+    ({ n, attempt, by }) => attempt === 1 && by === 'connection' && !began.rows.some((row) => row.n === n),
+  );
+  if (late.length > 0) faults.push(`the first attempt wrote ${late.length} rows while the second one worked`);
+  if (began.dumped.length + 8 !== done.dumped.length)
+    faults.push(`the first attempt went on to dump while the second one worked`);
+  const commands = done.rows.filter(({ by }) => by === 'command');
+  if (commands.length !== 1) faults.push(`the command that changes ran ${commands.length} times`);
+  return faults;
+}
+
+interface Effects {
+  dumped: string[];
+  rows: { n: number; attempt: number; by: string }[];
+  live: string;
+}
+
+async function effects({ folder, database, trial }: Omit<Act, 'attempt'>): Promise<Effects> {
+  const rows = await ask<Effects['rows'][number]>(
+    database,
+    'SELECT n, attempt, by FROM effects WHERE trial = $1 ORDER BY n',
+    [trial],
+  );
+  return { dumped: lines(join(folder, 'dumped')), rows, live: readFileSync(join(folder, 'live'), 'utf8') };
+}
+
+/** The first attempt, in a process of its own, which is at the act once this resolves. */
+async function begin(given: Omit<Act, 'attempt'>): Promise<ChildProcess> {
+  const program = fileURLToPath(new URL('act-process.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', program, JSON.stringify({ ...given, attempt: 1 })], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await Promise.race([once(child.stdout as NodeJS.ReadableStream, 'data'), once(child, 'exit')]);
+  return child;
+}
+
+function lines(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n').filter(Boolean);
+  } catch {
+    return [];
+  }
+}
+
+/** One without a command line has given up its memory, and is as good as gone. */
+function acts(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1') !== '';
+  } catch {
+    return false;
+  }
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It ended meanwhile.
+  }
+}
