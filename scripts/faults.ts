@@ -11,6 +11,7 @@ import { runKills } from '../test/faults/kills.js';
 import { runOldProcesses } from '../test/faults/old-process.js';
 import { runPutBacks } from '../test/faults/put-back.js';
 import { runServerKills } from '../test/faults/server-kills.js';
+import { runStarts } from '../test/faults/starts.js';
 import { runTakeovers } from '../test/faults/takeovers.js';
 import { tryVersion } from '../test/faults/versions.js';
 import { majors, NotHere } from '../test/stack/postgres-versions.js';
@@ -48,6 +49,14 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
   },
   B4: (settings) => takenOver('B4', 'pause', settings),
   B5: (settings) => takenOver('B5', 'kill', settings),
+  async B6({ count = 100, servers, say }) {
+    const { starts, refused, faults } = await runStarts({ count, servers });
+    say(
+      `B6: ${starts} simultaneous starts in two namespaces, ${refused} refused at once, one ran: ${faults.length} faults`,
+    );
+    for (const fault of faults) say(`     ${fault}`);
+    return faults.length === 0;
+  },
   async takeovers({ count = 24, ...settings }) {
     const totals = await runInterruptions({ ...settings, count, how: ['pause', 'kill'] });
     const { strikes, runs, running, attached, lost, duplicated, half } = totals;

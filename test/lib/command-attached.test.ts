@@ -16,12 +16,15 @@ describe('runAttached', () => {
     expect(JSON.stringify(result)).not.toContain('correct-horse');
   });
 
-  it('gives the child just the environment of the specification, and an empty standard input', async () => {
+  it('gives the child just the environment of the specification and a mark of its own, and an empty standard input', async () => {
     const result = await runAttached({
       ...commandIn(temporaryFolder(), '', { env: { A: '1' } }),
       argv: ['sh', '-c', 'cat; /usr/bin/env'],
     });
-    expect(result.stdout?.split('\n').filter((line) => !/^(PATH|PWD|OLDPWD|_)=/.test(line))).toEqual(['A=1', '']);
+    expect(result.stdout?.split('\n').filter((line) => !/^(PATH|PWD|OLDPWD|_|SLIPWAY_ATTACHED)=/.test(line))).toEqual([
+      'A=1',
+      '',
+    ]);
   });
 
   it('writes the input, also where the command does not read it', async () => {

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { Client, WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
-import { inject, describe, expect, it } from 'vitest';
+import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
+import { describe, expect, it } from 'vitest';
 import type { HostState } from '../../src/activities/index.js';
-import { dataConverter } from '../../src/codec/data-converter.js';
 import { readJournal } from '../../src/lib/journal.js';
 import { taskBefore } from '../workflows/stories.js';
 import { asked, approve, look } from './looks.js';
-import { approveAll, ending, makeNamespace, startProcess, until, withStand, type Ended, type Stand } from './stand.js';
+import { inSecondNamespace } from './second-namespace.js';
+import { approveAll, ending, until, withStand, type Ended, type Stand } from './stand.js';
 
 const signedOff = (yaml: string) => yaml.replace('sign-off: none', 'sign-off: { roles: [release-manager] }');
 const asking = (yaml: string) => yaml.replace('on_failure: rollback', 'on_failure: ask');
@@ -25,7 +25,7 @@ describe('a release that is half done keeps every other run away from its enviro
         await refused(stand, await ending(await second.start('deploy', { version: '3.0.0', by: 'bob' })), held);
         await refused(stand, await ending(await second.start('rollback', { by: 'bob' })), held);
         await refused(stand, await ending(await second.start('adopt', { by: 'bob' })), held);
-        await recovered(stand, await second.start('recover', {}));
+        await recovered(stand, await second.start('recover'));
       });
       expect(await look(stand)).toEqual(before);
 
@@ -114,19 +114,6 @@ async function recovered({ home, environment }: Stand, handle: WorkflowHandle): 
   expect(state).toMatchObject({ environment, journal, lastStep: journal?.last.step, undoPath: expect.stringContaining(`${journal?.run}/undo.md`) as string });
   expect(state.undo).toContain('```sh\nset -eu\n');
   expect((await handle.describe()).status.name).toBe('COMPLETED');
-}
-
-async function inSecondNamespace(stand: Stand, use: (second: { start: (kind: string, input: object) => Promise<WorkflowHandle> }) => Promise<void>): Promise<void> {
-  const namespace = `stand-${randomUUID().slice(0, 8)}`;
-  await makeNamespace(stand.client.connection as Parameters<typeof makeNamespace>[0], namespace);
-  const worker = await startProcess({ connection: { address: inject('temporal') }, namespace, host: 'localhost', systems: stand.shop.systems, stateRoot: stand.state });
-  const client = new Client({ connection: stand.client.connection, namespace, dataConverter });
-  try {
-    await use({ start: (kind, input) => client.workflow.start(kind, { taskQueue: 'slipway', workflowId: stand.environment, args: [input], workflowIdConflictPolicy: 'FAIL' }) });
-  } finally {
-    await client.workflow.getHandle(stand.environment).terminate('end of the test').catch(() => undefined);
-    await worker.kill();
-  }
 }
 
 async function reset(client: Client, workflowId: string, task: number): Promise<WorkflowHandle> {
