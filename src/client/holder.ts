@@ -55,8 +55,10 @@ export async function describeHolder(temporal: Temporal, environment: string, ho
   const status = await askStatus(temporal, environment, holder.runId);
   const { searchAttributes, startTime } = holder.description;
   const first = (name: string) => String(searchAttributes[name]?.[0] ?? '?');
-  const version = status?.version || first('Version');
+  // Before its first task was done it says nothing of itself but what whoever started it said.
+  const begun = await holder.description.staticSummary();
+  const what = status?.version ? `${holder.kind} ${status.version}` : (begun ?? `${holder.kind} ${first('Version')}`);
   const by = status?.by ? ` started by ${status.by}` : '';
   const at = status?.phase ?? first('Phase');
-  return `${environment} is held: ${holder.kind} ${version}${by} at ${formatTime(startTime.toISOString())}, now at ${at}; slipway watch ${environment}`;
+  return `${environment} is held: ${what}${by} at ${formatTime(startTime.toISOString())}, now at ${at}; slipway watch ${environment}`;
 }
