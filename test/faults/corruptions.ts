@@ -6,8 +6,9 @@ import { backupFolder } from '../../src/activities/keeping/places.js';
 import type { Step } from '../../src/activities/step.js';
 import { failureType } from '../../src/errors.js';
 import { appendHistory } from '../../src/lib/history.js';
-import type { Choice, HistoryEntry, Release } from '../../src/model.js';
+import type { Choice } from '../../src/model.js';
 import { makeShop, type Shop } from '../activities/data/postgres/shop.js';
+import { deployed, releaseOf } from '../activities/keeping/deployed.js';
 import { definitionOf, stepContext } from '../activities/step-context.js';
 import { generator } from './generator.js';
 
@@ -98,15 +99,15 @@ async function makeWorld(shop: Shop): Promise<World> {
   const [one, other] = [stepOf(shop, 'r1'), stepOf(shop, 'r0')];
   await backup(other);
   await backup(one);
-  await appendHistory(shop.folder, entry('1.0.0', 'r0', null));
-  await appendHistory(shop.folder, entry('2.0.0', 'r1', release('1.0.0', 'r0')));
+  await appendHistory(shop.folder, deployed('r0', null));
+  await appendHistory(shop.folder, deployed('r1', 'r0'));
   await shop.sql('DELETE FROM orders WHERE id > 1000');
   const run = {
     ...one.run,
     id: 'r2',
     kind: 'rollback' as const,
-    version: release('1.0.0', 'r0'),
-    previous: release('2.0.0', 'r1'),
+    version: releaseOf('r0'),
+    previous: releaseOf('r1'),
   };
   const step: Step = { ...stepOf(shop, 'r2'), run, at: { step: 'rollback', undo: false, try: 1 } };
   // Whether data comes back is decided by revisions, or where the release may have changed it all the same.
@@ -172,16 +173,10 @@ function stepOf(shop: Shop, id: string): Step {
   const definition = definitionOf(shop.folder, { databases });
   const folder = join(shop.folder, 'runs', id);
   const context = stepContext({ definition, folder, home: shop.folder, env: join(shop.folder, '.env') });
-  const pinned = { live: null, plan: { pending: { shop: ['20260101-change'] } } } as unknown as Step['pinned'];
+  const pinned = {
+    live: null,
+    definition,
+    plan: { pending: { shop: ['20260101-change'] } },
+  } as unknown as Step['pinned'];
   return { ...context, run: { ...context.run, id }, pinned };
-}
-
-const release = (version: string, run: string): Release => ({ version, sha: version.padEnd(40, '0'), run });
-
-function entry(version: string, run: string, previous: Release | null): HistoryEntry {
-  const at = '2026-11-26T10:00:00Z';
-  return {
-    ...{ run, kind: 'deploy', outcome: 'deployed', version, current: release(version, run), previous },
-    ...{ startedAt: at, endedAt: at, by: 'ann', revisions: {}, fingerprints: {}, evidence: '' },
-  };
 }

@@ -8,9 +8,9 @@ import { prune } from '../../../src/activities/keeping/prune.js';
 import { pinOf } from '../../../src/activities/source/images/names.js';
 import { appendEvidence } from '../../../src/lib/evidence.js';
 import { appendHistory } from '../../../src/lib/history.js';
-import type { HistoryEntry, Release } from '../../../src/model.js';
 import { baseImage, describeWithDocker, docker, removeAll, uniqueName } from '../../stack/docker.js';
 import { definitionOf, stepContext, type TestStep } from '../step-context.js';
+import { deployed } from './deployed.js';
 
 const runs = ['a', 'b', 'c', 'd', 'e'].map((letter) => `20260105T120000Z-${letter.repeat(6)}`) as [string, ...string[]];
 const [oldest, used, before, now, open] = runs as [string, string, string, string, string];
@@ -76,22 +76,4 @@ function build(tag: string, run: string): void {
     encoding: 'utf8',
   });
   if (made.status !== 0) throw new Error(made.stderr);
-}
-
-function deployed(run: string, previous: string | null): HistoryEntry {
-  const release = (id: string): Release => ({ version: id, sha: id, run: id });
-  return {
-    ...{
-      run,
-      kind: 'deploy',
-      outcome: 'deployed',
-      version: run,
-      by: 'ann',
-      evidence: '',
-      revisions: {},
-      fingerprints: {},
-    },
-    ...{ startedAt: '2026-01-05T12:00:00Z', endedAt: '2026-01-05T13:00:00Z' },
-    ...{ current: release(run), previous: previous === null ? null : release(previous) },
-  };
 }

@@ -13,9 +13,9 @@ import type { Step } from '../../../src/activities/step.js';
 import { whileChanging } from '../../../src/lib/change-mark.js';
 import { appendEvidence } from '../../../src/lib/evidence.js';
 import { appendHistory } from '../../../src/lib/history.js';
-import type { HistoryEntry } from '../../../src/model.js';
 import { makeShop, type Shop } from '../data/postgres/shop.js';
 import { definitionOf, stepContext } from '../step-context.js';
+import { deployed } from './deployed.js';
 
 const now = new Date('2026-11-26T00:00:00Z');
 const daysAgo = (days: number) => new Date(now.getTime() - days * 86_400_000).toISOString();
@@ -141,28 +141,6 @@ async function reasons(step: Step): Promise<Record<string, string | null>> {
   return Object.fromEntries(
     listed.map(({ thing }) => [`${thing.is} ${thing.run ?? thing.name.split('/').at(-1)}`, thing.stays]),
   );
-}
-
-function deployed(run: string, before: string | null): HistoryEntry {
-  const release = (id: string) => ({ version: id, sha: id, run: id });
-  return {
-    ...{
-      run,
-      kind: 'deploy',
-      outcome: 'deployed',
-      version: run,
-      by: 'ann',
-      evidence: '',
-      revisions: {},
-      fingerprints: {},
-    },
-    ...{
-      startedAt: daysAgo(50),
-      endedAt: daysAgo(50),
-      current: release(run),
-      previous: before === null ? null : release(before),
-    },
-  };
 }
 
 function stepOf(shop: Shop, id: string): Step {

@@ -41,12 +41,22 @@ export async function checkDatabase(context: StepContext, link: Link): Promise<C
     ),
   );
   if (!same) return results;
+  const rights = new Set<string>();
   const rest = [
     () => withSession(link.backup, link.run, (session) => readers(store, session)),
     () => withSession(link.admin, link.run, (session) => obstacles(store, session)),
-    () => tryRights(link),
+    async () => {
+      const tried = await tryRights(link);
+      tried.forEach(({ name }) => rights.add(name));
+      return tried;
+    },
     () => checkTools(context, link),
-    () => checkWay(context, link),
+    () =>
+      checkWay(
+        context,
+        link,
+        results.find(({ name, outcome }) => rights.has(name) && outcome === 'fail'),
+      ),
     () => checkRoom(context, link),
   ];
   for (const check of rest) {

@@ -9,7 +9,7 @@ import { countersNow } from './counters.js';
 import type { Link } from './link.js';
 import { proveBackup } from './prove.js';
 import { reopen } from './sessions.js';
-import { liveIdentity, makeStandby } from './standby.js';
+import { hasStandby, liveIdentity, makeStandby } from './standby.js';
 import { wayOf } from './way.js';
 
 /** With nothing writing: a copy beside the live database, else a second backup of that moment, proven. */
@@ -17,7 +17,8 @@ export async function keepState(context: StepContext, link: Link): Promise<Stand
   // A copy that was cut off may have left it closed.
   await reopen(link);
   const { way, why } = await wayOf(context, link);
-  if (way === 'backup') return secondBackup(context, link, why);
+  // The copy of an attempt that was killed has taken the room that is missed now.
+  if (way === 'backup' && !(await hasStandby(link))) return secondBackup(context, link, why);
   try {
     return await makeStandby(context, link);
   } catch (error) {

@@ -58,6 +58,12 @@ export async function makeStandby(context: StepContext, link: Link): Promise<Sta
   });
 }
 
+/** Whether this run has made its copy already, and it was not used. */
+export async function hasStandby(link: Link): Promise<boolean> {
+  const copy = sideName(link.admin.database, 's', link.run);
+  return asAdmin(link, link.admin.database, async (session) => (await unusedCopy(session, copy)) !== undefined);
+}
+
 export async function finishedCopy(session: Session, name: string): Promise<{ oid: string; story: Story } | undefined> {
   const found = await findDatabase(session, { name });
   const story = readStory(found?.comment);

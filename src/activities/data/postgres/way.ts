@@ -45,10 +45,11 @@ export async function needsOf(context: StepContext, link: Link): Promise<Need[]>
   return [backups, { folder: directory, bytes: size * (way === 'copy' ? beside - 1 : alone) }];
 }
 
-/** What will be done after the stop, and why; it fails where not even a proof has room. */
-export async function checkWay(context: StepContext, link: Link): Promise<CheckResult[]> {
+/** What will be done after the stop, and why; it fails where not even a proof has room, or a right is `lacking`. */
+export async function checkWay(context: StepContext, link: Link, lacking?: CheckResult): Promise<CheckResult[]> {
   const { way, why, all, free } = await wayOf(context, link);
   const enough = free === undefined || free >= all * alone;
+  const [name, wanted] = [`${link.store}: way back`, 'the state after the stop can be kept, and had back'];
   const seen = {
     copy: 'a copy beside the live database',
     backup: 'a second backup after the stop, proven: more downtime',
@@ -58,7 +59,14 @@ export async function checkWay(context: StepContext, link: Link): Promise<CheckR
       ...unasked(`${link.store}: room for copies`, enough, `${megabytes(all * alone)} free at the server`, why),
       ...(free === undefined ? { outcome: 'skip' } : {}),
     },
-    unasked(`${link.store}: way back`, enough, 'the state after the stop can be kept', `${seen[way]} (${why})`),
+    lacking
+      ? unasked(
+          name,
+          false,
+          wanted,
+          `none: no other database may be put in its place (${lacking.name}: ${lacking.seen})`,
+        )
+      : unasked(name, enough, wanted, `${seen[way]} (${why})`),
   ];
 }
 

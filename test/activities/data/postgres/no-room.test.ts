@@ -91,6 +91,14 @@ describe.skipIf(!canMount)('a disk that is full', { timeout: 120_000 }, () => {
     });
   });
 
+  it('does not count what a copy of this run takes against itself: a second attempt finds it', async () => {
+    disk.leave(1000);
+    const record = await shop.store.standby(shop.context);
+    disk.leave(40);
+    expect(await shop.store.standby(shop.context)).toEqual(record);
+    await shop.beside(`DROP DATABASE "${record.copy}"`);
+  });
+
   it('lets a second backup stand for the copy: proven, found again, put back row by row, also from a shell alone', async () => {
     disk.leave(85);
     const before = essence(await shop.store.backup(shop.context, shop.folder));

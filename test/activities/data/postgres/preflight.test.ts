@@ -37,6 +37,9 @@ describe('the checks before a release', () => {
     await shop.beside(`ALTER ROLE ${shop.database.name}_admin NOCREATEDB`);
     expect(await failing()).toEqual({
       'shop: create': expect.stringMatching(/permission denied to create database/) as string,
+      'shop: way back': expect.stringMatching(
+        /^none: no other database may be put in its place \(shop: create: /,
+      ) as string,
     });
   });
 
@@ -52,6 +55,7 @@ describe('the checks before a release', () => {
     await shop.beside(`ALTER DATABASE ${shop.name} SET log_statement = 'all'`);
     expect(await failing()).toEqual({
       'shop: carry over': expect.stringMatching(/GRANT SET ON PARAMETER log_statement/) as string,
+      'shop: way back': expect.stringMatching(/^none: /) as string,
     });
   });
 
