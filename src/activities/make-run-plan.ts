@@ -8,7 +8,7 @@ import type { Store } from './data/contract.js';
 import { stores } from './data/lookup.js';
 import { sealCommand, sealOf, suffixOf } from './data/seal.js';
 import { effectCommands } from './effects.js';
-import { isEmpty, knownRevisions, missing } from './revisions.js';
+import { isEmpty, pendingRevisions } from './revisions.js';
 import { migrationTool } from './migrations/lookup.js';
 import { runtime } from './runtime/lookup.js';
 import { source } from './source/lookup.js';
@@ -53,8 +53,7 @@ const copyRate = 400e6;
 /** The plan of a run, made from what the host sees now. */
 export async function makeRunPlan(context: StepContext, before: Revisions, said?: Change): Promise<Plan> {
   const { definition, run } = context;
-  const known = run.kind === 'adopt' || isBeside(run.kind) ? {} : await knownRevisions(context, run.version);
-  const pending = missing(known, before);
+  const pending = run.kind === 'adopt' || isBeside(run.kind) ? {} : await pendingRevisions(context, before);
   const change = said ?? (isEmpty(pending) ? 'none' : 'breaking');
   const all = stores(definition);
   const standby = await Promise.all(all.map((store) => downtimeOf(store, context)));

@@ -1,3 +1,4 @@
+import { fail } from '../errors.js';
 import type { Release, Revisions } from '../model.js';
 import { migratesItself } from '../definition/migrates-itself.js';
 import type { StepContext } from './context.js';
@@ -11,10 +12,25 @@ export async function appliedRevisions(context: StepContext): Promise<Revisions>
   return tool ? { [tool.database(context.definition)]: await tool.applied(context) } : {};
 }
 
-/** Revisions that a release's code knows. */
+/** Revisions that a release's code knows. Throws MigrationFailed where nobody can tell before it is fetched. */
 export async function knownRevisions(context: StepContext, release: Release): Promise<Revisions> {
   const tool = migrationTool(context.definition);
-  return tool ? { [tool.database(context.definition)]: await tool.known(context, release) } : {};
+  if (!tool) return {};
+  const known = await tool.known(context, release);
+  if (known) return { [tool.database(context.definition)]: known };
+  throw fail(
+    'MigrationFailed',
+    `the revisions of ${release.version} are not known: its code is neither live nor fetched`,
+  );
+}
+
+/** Those that the run's version knows and the database lacks; one that stands for all where they are known after `fetch` only. */
+export async function pendingRevisions(context: StepContext, before: Revisions): Promise<Revisions> {
+  const tool = migrationTool(context.definition);
+  if (!tool) return {};
+  const name = tool.database(context.definition);
+  const known = await tool.known(context, context.run.version);
+  return known ? missing({ [name]: known }, before) : { [name]: ['what its heads name once it is fetched'] };
 }
 
 /** Whether this release's migrations may have changed the data, though the revisions look the same. */

@@ -248,9 +248,10 @@ function rehearsalSkip(definition: Definition, rehearses: boolean, facts: PlanFa
   if (pendingCount(facts.pending) === 0) return 'no migration is pending';
   if (!rehearses) return `the change is ${facts.change}`;
   const inside = migratingService(definition);
-  return inside && !definition.source.images
-    ? `${inside} has no image in source.images, which would hold the new code beside the live one`
-    : undefined;
+  if (inside && !definition.source.images)
+    return `${inside} has no image in source.images, which would hold the new code beside the live one`;
+  const inFile = Object.values(definition.databases).some((database) => 'sqlite' in database);
+  return inside && inFile ? `a copy of the file lies on the host, where ${inside} does not see it` : undefined;
 }
 
 function migrateTitle(definition: Definition, pending: PlanFacts['pending']): string {

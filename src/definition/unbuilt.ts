@@ -6,7 +6,7 @@ type Part = [name: string, position: string];
 const built = {
   runtime: ['processes', 'compose', 'container'],
   source: ['git', 'images'],
-  migrations: ['sequelize', 'alembic', 'django'],
+  migrations: ['sequelize', 'alembic', 'django', 'command'],
   databases: ['postgres', 'sqlite'],
 };
 /** Kinds whose tools run inside a service, too. */
@@ -23,6 +23,9 @@ export function unbuilt(definition: Definition): string[] {
     ...Object.entries(databases).flatMap(([name, database]) =>
       kinds(database, 'database', ['postgres', 'sqlite'], built.databases, `databases.${name}`),
     ),
+    ...(onSqlite(definition, migrations.sequelize)
+      ? ([['migrations sequelize on sqlite', 'migrations.sequelize']] as Part[])
+      : []),
     ...kinds(migrations, 'migrations', ['sequelize', 'alembic', 'django', 'command'], built.migrations),
     ...later.filter((path) => at(definition, path) !== undefined).map((path): Part => [path.replace('.', ' '), path]),
   ];
@@ -37,6 +40,12 @@ function kinds(holder: object, word: string, known: string[], done: string[], at
     if (!done.includes(kind)) return [[`${word} ${kind}`, path]];
     return options.in === undefined || builtInside.includes(kind) ? [] : [[`${word} ${kind} in ${options.in}`, path]];
   });
+}
+
+/** Whether that tool's database is a SQLite file. */
+function onSqlite({ databases }: Definition, tool: { database?: string } | undefined): boolean {
+  const database = tool && databases[tool.database ?? Object.keys(databases)[0] ?? ''];
+  return database !== undefined && 'sqlite' in database;
 }
 
 function at(definition: Definition, path: string): unknown {

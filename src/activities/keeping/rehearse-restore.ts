@@ -65,7 +65,7 @@ async function releaseOf(context: Step, { manifest }: Backup): Promise<Release> 
 async function demandHeads(context: Step, store: Store, url: string, release: Release): Promise<void> {
   const tool = migrationTool(context.definition);
   if (tool?.database(context.definition) !== store.name) return;
-  const [applied, known] = [await tool.applied(context, url), await tool.known(context, release)];
+  const [applied, known] = [await tool.applied(context, url), (await tool.known(context, release)) ?? []];
   if (sameSets({ [store.name]: applied }, { [store.name]: known })) return;
   throw fail(
     'MigrationFailed',

@@ -33,12 +33,12 @@ export async function djangoRows(context: StepContext, url?: string): Promise<st
 /** Rows of a tool's own table, read from the database itself; `url` (for SQLite a file) defaults to the live one. [] without the table. */
 async function rowsOf<T extends QueryResultRow>(
   context: StepContext,
-  url = liveUrl(context),
+  url: string | undefined,
   table: string,
   columns: string,
 ): Promise<T[]> {
-  const inPostgres = 'postgres' in migratedDatabase(context.definition);
-  return inPostgres ? postgresRows(context, url, table, columns) : sqliteRows(context, url, table, columns);
+  const read = 'postgres' in migratedDatabase(context.definition) ? postgresRows<T> : sqliteRows<T>;
+  return read(context, url ?? (await liveUrl(context)), table, columns);
 }
 
 async function sqliteRows<T>(context: StepContext, file: string, table: string, columns: string): Promise<T[]> {

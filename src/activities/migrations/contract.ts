@@ -7,8 +7,11 @@ export interface MigrationTool {
   database(definition: Definition): string;
   /** `upgrade` has something to do also where nothing is pending. */
   readonly always?: boolean;
-  /** Revisions that the release's code knows, oldest first, read without building anything. */
-  known(context: StepContext, release: Release): Promise<string[]>;
+  /**
+   * Revisions that the release's code knows, oldest first, read without building anything; undefined where only the code itself could
+   * tell, and is neither live nor fetched.
+   */
+  known(context: StepContext, release: Release): Promise<string[] | undefined>;
   /** Applied revisions, oldest first, read from the database itself; `url` defaults to the live one. [] for an empty database. */
   applied(context: StepContext, url?: string): Promise<string[]>;
   /**

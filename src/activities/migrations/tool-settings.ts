@@ -1,7 +1,7 @@
-import { resolve } from 'node:path';
 import { fail } from '../../errors.js';
 import type { Database, Definition } from '../../model.js';
 import type { StepContext } from '../context.js';
+import { liveFile } from '../data/sqlite/live-file.js';
 
 interface Common {
   directory?: string;
@@ -36,13 +36,14 @@ export function migratedDatabase(definition: Definition): Database {
 }
 
 /** Where the live database is: its URL, or the path of its file on this host. Throws NotBuilt for a tool that never met SQLite. */
-export function liveUrl({ definition, env }: StepContext): string {
+export async function liveUrl(context: StepContext): Promise<string> {
+  const { definition, env } = context;
   const database = migratedDatabase(definition);
   if ('postgres' in database) return env.value(database.postgres.url);
   const { kind } = declaredTool(definition);
   const where = definition.positions[`migrations.${kind}`] ?? definition.environment;
   if (kind === 'sequelize') throw fail('NotBuilt', `${where}: sequelize on SQLite is not built into this Slipway`);
-  return resolve(definition.directory, database.sqlite.file);
+  return liveFile(context, database.sqlite);
 }
 
 /** What permits the migration: for the tool's own commands, and nothing else. */

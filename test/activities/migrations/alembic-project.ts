@@ -31,15 +31,19 @@ with create_engine(os.environ["DATABASE_URL"].replace("postgresql:", "postgresql
         context.run_migrations()
 `;
 
-export async function makeAlembicProject(): Promise<AlembicProject> {
+export async function makeAlembicProject(on: 'PostgreSQL' | 'SQLite' = 'PostgreSQL'): Promise<AlembicProject> {
   const packages = await pythonPackages();
   const root = mkdtempSync(join(tmpdir(), 'slipway-alembic-'));
   const directory = join(root, 'live');
   const database = await freshDatabase();
+  const file = join(root, 'app.sqlite3');
   mkdirSync(directory);
   git(directory, 'init', '--quiet', '--initial-branch=main');
   const env = join(root, 'env');
-  writeFileSync(env, `DATABASE_URL=${database.ownerUrl}\nPYTHONPATH=${packages}\nPYTHONDONTWRITEBYTECODE=1\n`);
+  writeFileSync(
+    env,
+    `DATABASE_URL=${on === 'SQLite' ? `sqlite:///${file}` : database.ownerUrl}\nPYTHONPATH=${packages}\nPYTHONDONTWRITEBYTECODE=1\n`,
+  );
   return {
     directory,
     database,
@@ -52,7 +56,12 @@ export async function makeAlembicProject(): Promise<AlembicProject> {
     },
     step(version, { at, alembic = {}, previous } = {}) {
       const url = '$DATABASE_URL';
-      const databases: Definition['databases'] = { main: { postgres: { url, backup_url: url, admin_url: url } } };
+      const databases: Definition['databases'] = {
+        main:
+          on === 'SQLite'
+            ? { sqlite: { file, variable: 'DATABASE_URL' } }
+            : { postgres: { url, backup_url: url, admin_url: url } },
+      };
       const runs = ['python3', '-m', 'alembic'];
       const definition = definitionOf(directory, { databases, migrations: { alembic: { runs, ...alembic } } });
       const folder = join(root, 'run');

@@ -22,7 +22,7 @@ function using(release: Release, options?: Options) {
     step,
     known: () => tool.known(step, release),
     applied: (url?: string) => tool.applied(step, url),
-    upgrade: async (url?: string) => tool.upgrade(step, project.directory, await tool.known(step, release), url),
+    upgrade: async (url?: string) => tool.upgrade(step, project.directory, (await tool.known(step, release))!, url),
     downgrade: (wanted: string[]) => tool.downgradeTo(step, project.directory, wanted),
     preflight: () => tool.preflight(step, project.directory),
   };

@@ -12,10 +12,10 @@ const failing = (text: string) => ({ type: 'MigrationFailed', message: expect.st
 function using(release: Release, options?: Options) {
   const step = project.step(release, options);
   const tool = migrationTool(step.definition)!;
-  const wanted = async () => [...new Set([...(await tool.applied(step)), ...(await tool.known(step, release))])];
+  const wanted = async () => [...new Set([...(await tool.applied(step)), ...(await tool.known(step, release))!])];
   return {
     step,
-    known: (of = release) => tool.known(step, of),
+    known: async () => (await tool.known(step, release))!,
     applied: (url?: string) => tool.applied(step, url),
     upgrade: async (url?: string) => tool.upgrade(step, project.directory, await wanted(), url),
     downgrade: (to: string[]) => tool.downgradeTo(step, project.directory, to),
@@ -33,8 +33,8 @@ const second = {
   'blog/0001_x': migration(['shop.0002_b'], table('x')),
 };
 
-describe.each(['PostgreSQL', 'SQLite'] as const)('Django on %s', (on) => {
-  beforeEach(async () => void (project = await makeDjangoProject(on)), 300_000);
+describe('Django on PostgreSQL', () => {
+  beforeEach(async () => void (project = await makeDjangoProject('PostgreSQL')), 300_000);
   afterEach(() => project?.remove());
 
   it('applies what is pending with what third parties bring, and undoes by name only what this run applied', async () => {
@@ -112,7 +112,7 @@ describe('Django', () => {
     const one = project.release('1', first);
     const tool = migrationTool(project.step(one).definition)!;
     const behind = project.step(one, { previous: two, at: { try: 3 } });
-    await expect(tool.upgrade(behind, project.directory, await tool.known(behind, one))).rejects.toMatchObject(
+    await expect(tool.upgrade(behind, project.directory, (await tool.known(behind, one))!)).rejects.toMatchObject(
       failing('does not know what the database has: shop.0002_b, blog.0001_x'),
     );
   });

@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import { makeWhole, realCalls, swapIn } from './swap.js';
 import type { Database } from '../../../model.js';
 import type { StepContext } from '../../context.js';
@@ -10,7 +10,7 @@ import { settle, suffixes } from './companions.js';
 import { checkFile, sizeOf } from './preflight.js';
 import { readRows } from './read-rows.js';
 import { makeScratch, proveBackup } from './restored.js';
-import { folderOfVolume } from './volume.js';
+import { liveFile } from './live-file.js';
 import { countersOf, makeStandby, restoreBeside } from './standby.js';
 import { needsOf } from '../beside/checks.js';
 import { unused } from '../beside/copy.js';
@@ -27,9 +27,7 @@ const most = 500;
 /** One SQLite file, in the checkout or in a volume of this host. Its copies stand in `.slipway` beside it, so that a rename puts one in its place. */
 export function sqliteStore(name: string, sqlite: Sqlite): Store {
   const at = async (context: StepContext): Promise<Place> => {
-    const { file, volume } = sqlite;
-    const folder = volume ? await folderOfVolume(context, { ...sqlite, volume }) : context.definition.directory;
-    return placeOf(name, context.run.id, resolve(folder, file));
+    return placeOf(name, context.run.id, await liveFile(context, sqlite));
   };
   return {
     name,
