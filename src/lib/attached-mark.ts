@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.js';
+import { isAlive, ownIdentity, unbornOf, type ProcessIdentity } from './process-identity.js';
 
 const variable = 'SLIPWAY_ATTACHED';
 
@@ -12,18 +12,20 @@ export function attachedMark(): Record<string, string> {
 export function killMarked(by: ProcessIdentity): number {
   const mark = `\0${variable}=${value(by)}\0`;
   const marked = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && environmentOf(name).includes(mark));
-  for (const pid of marked) kill(Number(pid));
+  for (const pid of marked) send(Number(pid), 'SIGKILL');
   return marked.length;
 }
 
-/** Sends SIGKILL to just this process, if it still runs. */
+/** Sends SIGKILL to just this process, if it still runs, and to what it was just starting, which carries no mark yet. */
 export function killProcess(identity: ProcessIdentity): void {
-  if (isAlive(identity)) kill(identity.pid);
+  if (!isAlive(identity)) return;
+  send(identity.pid, 'SIGSTOP');
+  for (const pid of [...unbornOf(identity.pid), identity.pid]) send(pid, 'SIGKILL');
 }
 
-function kill(pid: number): void {
+function send(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch {
     // Gone meanwhile, or another user's: whoever waits for its end sees which.
   }

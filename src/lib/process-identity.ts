@@ -30,6 +30,13 @@ export function isStopped(identity: ProcessIdentity): boolean {
   return isAlive(identity) && statOf(identity.pid)?.stopped === true;
 }
 
+/** Processes, zombies left out, that this one started, and that are not yet another program than itself. */
+export function unbornOf(parent: number): number[] {
+  const own = commandLine(parent);
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => statOf(pid)?.parent === parent && commandLine(pid) === own);
+}
+
 /** Processes, zombies left out, whose group or session is that one. */
 export function membersOf(kind: 'group' | 'session', id: number): { pid: number; group: number }[] {
   return readdirSync('/proc')
@@ -45,6 +52,7 @@ export function bootId(): string {
 interface Stat {
   dead: boolean;
   stopped: boolean;
+  parent: number;
   group: number;
   session: number;
   startTime: string;
@@ -55,15 +63,24 @@ function statOf(pid: number): Stat | undefined {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The second field is the program's name, which may hold blanks and parentheses.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    const [state = 'X', , group, session] = fields;
+    const [state = 'X', parent, group, session] = fields;
     return {
       dead: 'ZXx'.includes(state),
       stopped: 'Tt'.includes(state),
+      parent: Number(parent),
       group: Number(group),
       session: Number(session),
       startTime: fields[19] ?? '',
     };
   } catch {
     return undefined;
+  }
+}
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
   }
 }
