@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { isAlive, ownIdentity, unbornOf, type ProcessIdentity } from './process-identity.js';
 
 const variable = 'SLIPWAY_ATTACHED';
@@ -8,12 +8,27 @@ export function attachedMark(): Record<string, string> {
   return { [variable]: value(ownIdentity()) };
 }
 
-/** Sends SIGKILL to what still carries the mark of that process; how many there were. Of other users' processes nothing can be seen. */
+/**
+ * Sends SIGKILL to what still carries the mark of that process; how many there were, with those that cannot be told since they are just becoming another
+ * program. Of other users' processes nothing can be seen.
+ */
 export function killMarked(by: ProcessIdentity): number {
   const mark = `\0${variable}=${value(by)}\0`;
-  const marked = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && environmentOf(name).includes(mark));
-  for (const pid of marked) send(Number(pid), 'SIGKILL');
-  return marked.length;
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const seen = pids.map((name) => ({ pid: Number(name), environment: look(name, 'environ') }));
+  const marked = seen.filter(({ environment }) => `\0${environment}`.includes(mark));
+  for (const { pid } of marked) send(pid, 'SIGKILL');
+  return marked.length + seen.filter(({ pid, environment }) => environment === '' && isChanging(pid)).length;
+}
+
+/** In the middle of an exec: it has a program, and neither arguments nor an environment. */
+function isChanging(pid: number): boolean {
+  if (look(`${pid}`, 'cmdline') !== '') return false;
+  try {
+    return readlinkSync(`/proc/${pid}/exe`) !== '';
+  } catch {
+    return false; // a part of the kernel, or gone
+  }
 }
 
 /** Sends SIGKILL to just this process, if it still runs, and to what it was just starting, which carries no mark yet. */
@@ -31,12 +46,12 @@ function send(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Empty for a process that ended, and for one that is about to. */
-function environmentOf(pid: string): string {
+/** undefined where it cannot be read. */
+function look(pid: string, what: 'environ' | 'cmdline'): string | undefined {
   try {
-    return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`;
+    return readFileSync(`/proc/${pid}/${what}`, 'latin1');
   } catch {
-    return '';
+    return undefined;
   }
 }
 
