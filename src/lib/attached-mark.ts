@@ -9,16 +9,17 @@ export function attachedMark(): Record<string, string> {
 }
 
 /**
- * Sends SIGKILL to what still carries the mark of that process; how many there were, with those that cannot be told since they are just becoming another
+ * Sends SIGKILL to what still carries the mark of that process. How many there were, and how many cannot be told since they are just becoming another
  * program. Of other users' processes nothing can be seen.
  */
-export function killMarked(by: ProcessIdentity): number {
+export function killMarked(by: ProcessIdentity): { marked: number; unclear: number } {
   const mark = `\0${variable}=${value(by)}\0`;
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const seen = pids.map((name) => ({ pid: Number(name), environment: look(name, 'environ') }));
   const marked = seen.filter(({ environment }) => `\0${environment}`.includes(mark));
   for (const { pid } of marked) send(pid, 'SIGKILL');
-  return marked.length + seen.filter(({ pid, environment }) => environment === '' && isChanging(pid)).length;
+  const unclear = seen.filter(({ pid, environment }) => environment === '' && isChanging(pid));
+  return { marked: marked.length, unclear: unclear.length };
 }
 
 /** In the middle of an exec: it has a program, and neither arguments nor an environment. */

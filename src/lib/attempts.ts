@@ -9,6 +9,7 @@ import { isAlive, isStopped, ownIdentity, type ProcessIdentity } from './process
 /** How long a worker that was given up by others may take to see it itself. */
 const graceMs = 2_000;
 const killMs = 10_000;
+const settleMs = 1_000;
 
 interface Attempt {
   number: number;
@@ -53,7 +54,12 @@ async function end(folder: string, { number, by }: Attempt): Promise<void> {
   if (!ended()) killProcess(by);
   if (!(await holds(ended, () => killMs)))
     throw left(`the worker of attempt ${number} (pid ${by.pid}) cannot be ended`);
-  const swept = () => isAlive(by) || killMarked(by) === 0;
+  const began = Date.now();
+  const swept = () => {
+    const { marked, unclear } = killMarked(by);
+    // Some program may have neither arguments nor an environment for ever.
+    return isAlive(by) || (marked === 0 && (unclear === 0 || Date.now() - began > settleMs));
+  };
   if (!(await holds(swept, () => killMs))) throw left(`what the worker of attempt ${number} ran cannot be ended`);
 }
 
