@@ -2,7 +2,8 @@ import { Context } from '@temporalio/activity';
 import { statfs } from 'node:fs/promises';
 import { applies } from '../definition/plan.js';
 import type { CheckReport, CheckResult, Definition, Release } from '../model.js';
-import { unasked, type StepContext } from './context.js';
+import { checkClock } from './clock.js';
+import { unasked, type CommandRequest, type StepContext } from './context.js';
 import type { CheckContext } from './checks/contract.js';
 import { runsLast } from './checks/lookup.js';
 import { onceIn, type OnceRecord } from './checks/once.js';
@@ -12,6 +13,7 @@ import { mayChange } from './checks/when.js';
 import { countingMade } from './made-by-checks.js';
 import { stores } from './data/lookup.js';
 import { checkSums } from './data/reserve.js';
+import { readRows } from './data/sqlite/read-rows.js';
 import { checkEffects } from './effect-rows.js';
 import { makeRunPlan } from './make-run-plan.js';
 import { migrationTool } from './migrations/lookup.js';
@@ -79,6 +81,7 @@ export async function watch(context: Step): Promise<CheckReport> {
 /** What adapters check unasked, and whether the plan is still the one that people see. */
 async function uncalled(context: Step): Promise<CheckResult[]> {
   const { definition, run } = context;
+  const clock = checkClock(Context.current().info.currentAttemptScheduledTimestampMs, Date.now());
   const tool = migrationTool(definition);
   const results = await Promise.all([
     source(definition).preflight(context, run.version),
@@ -91,7 +94,7 @@ async function uncalled(context: Step): Promise<CheckResult[]> {
     run.kind === 'adopt' ? [] : samePlan(context),
     run.kind === 'rollback' ? oldBackup(context) : [],
   ]);
-  return results.flat();
+  return [...results.flat(), clock];
 }
 
 /** Dump, scratch, standby and replaced copy all need room at once. */
@@ -169,6 +172,12 @@ export function checkContext(
     signal: context.interrupted,
     read: (request) => context.read(request),
     look: (request) => context.look(request),
+    sqliteRows: async (database, sql, deadlineMs, file) => {
+      // Rows of users stand in no record.
+      const asking = { ...context, read: (request: CommandRequest) => context.look({ ...request, deadlineMs }) };
+      const store = stores(definition).find(({ name }) => name === database);
+      return readRows(asking, file ?? (await store!.live(context)).name, sql);
+    },
     baseUrl: open === 'at_start' || opened ? definition.url : open.closed_url,
     facts: {
       version: release.version,

@@ -2,6 +2,7 @@ import type { Change, Check, Definition } from '../../model.js';
 import type { EnvFile } from '../../lib/env-file.js';
 import type { CommandResult } from '../../lib/command.js';
 import type { CommandRequest } from '../context.js';
+import type { SqliteRow } from '../data/sqlite/read-rows.js';
 import type { OnceRecord } from './once.js';
 
 /** What `{name}` may stand for in a definition. Each is filled only when it matches its own pattern (`facts.ts`). */
@@ -31,6 +32,8 @@ export interface CheckContext {
   read(request: CommandRequest): Promise<CommandResult>;
   /** The same for asking a tool what there is: its output stands in no record, and nothing in it is hidden yet. */
   look(request: CommandRequest): Promise<CommandResult>;
+  /** Rows of one statement over a SQLite database of the definition, or over `file`. Throws CommandFailed, Timeout. */
+  sqliteRows(database: string, sql: string, withinMs: number, file?: string): Promise<SqliteRow[]>;
   /** Folder of all the environment's records, its backups among them. */
   home?: string;
   /** Folders of the runs that may have started what runs, the latest first: they say where logs stood then. */

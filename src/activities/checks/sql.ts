@@ -1,5 +1,5 @@
 import { fail } from '../../errors.js';
-import type { Check } from '../../model.js';
+import type { Check, Database } from '../../model.js';
 import { reachableUrl } from '../data/postgres/reach.js';
 import type { CheckContext, Verdict } from './contract.js';
 import { mismatch } from './expectation.js';
@@ -9,6 +9,7 @@ import { describe } from './matcher.js';
 import type { Manner } from './matcher.js';
 import { ask } from './sql-query.js';
 import type { Found } from './sql-query.js';
+import { askSqlite } from './sql-sqlite.js';
 import { oneLine, showMs, showValue } from './shown.js';
 
 /** @default 10 s */
@@ -26,13 +27,16 @@ interface Expected {
  */
 export async function runSqlCheck(check: Check, context: CheckContext): Promise<Verdict> {
   const expected = readExpected(check.expect);
-  const url = await reachableUrl(context, context.rehearsal?.url ?? urlOf(check, context));
+  const { name, postgres } = databaseOf(check, context);
   const withinMs = check.withinMs ?? SQL_WITHIN_MS;
   const query = fill(check.sql ?? '', context.facts);
   const verdict = { expected: oneLine(`${query}: ${describeExpected(expected, context)}`, context) };
+  const url = postgres && (await reachableUrl(context, context.rehearsal?.url ?? context.env.value(postgres.url)));
   const start = performance.now();
   try {
-    const found = await ask(url, query, check, context, withinMs);
+    const found = url
+      ? await ask(url, query, check, context, withinMs)
+      : await askSqlite(name, query, check, context, withinMs);
     const problems = problemsOf(found, expected, context);
     const shown =
       found.rows === 0
@@ -49,7 +53,10 @@ export async function runSqlCheck(check: Check, context: CheckContext): Promise<
   }
 }
 
-function urlOf(check: Check, { definition, env }: CheckContext): string {
+type Postgres = Extract<Database, { postgres: unknown }>['postgres'];
+
+/** The one that is named, else the first of PostgreSQL, else the first. */
+function databaseOf(check: Check, { definition }: CheckContext): { name: string; postgres?: Postgres } {
   const declared = Object.entries(definition.databases);
   const wanted = check.database as string | undefined;
   const entry = wanted
@@ -65,9 +72,7 @@ function urlOf(check: Check, { definition, env }: CheckContext): string {
     );
   }
   const [name, database] = entry;
-  if (!('postgres' in database))
-    throw fail('NotBuilt', `database ${name} is SQLite, which sql checks cannot ask in this version of Slipway`);
-  return env.value(database.postgres.url);
+  return { name, ...('postgres' in database ? { postgres: database.postgres } : {}) };
 }
 
 function readExpected(expect: unknown): Expected {

@@ -8,6 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { CheckContext, Facts } from '../../../src/activities/checks/contract.js';
+import type { StepContext } from '../../../src/activities/context.js';
+import { readRows } from '../../../src/activities/data/sqlite/read-rows.js';
+import { fail } from '../../../src/errors.js';
 import { runAttached } from '../../../src/lib/command.js';
 import { EnvFile } from '../../../src/lib/env-file.js';
 import type { Definition } from '../../../src/model.js';
@@ -44,13 +47,14 @@ export function contextWith({
       .join(''),
   );
   const env = EnvFile.read(join(directory, '.env'));
-  const read: CheckContext['read'] = ({ argv, deadlineMs = 5000, env: added = {} }) =>
+  const read: CheckContext['read'] = ({ argv, deadlineMs = 5000, env: added = {}, input }) =>
     runAttached({
       argv,
       cwd: directory,
       env: { PATH: process.env.PATH ?? '', ...env.child(), ...added },
       deadlineMs,
       redactor: env.redactor,
+      ...(input === undefined ? {} : { input }),
     });
   return {
     env,
@@ -67,6 +71,21 @@ export function contextWith({
     signal: new AbortController().signal,
     read,
     look: read,
+    sqliteRows: (database, sql, deadlineMs, file) => {
+      const found = definition.databases?.[database];
+      const path = file ?? join(directory, found && 'sqlite' in found ? found.sqlite.file : '');
+      const asking: Pick<StepContext, 'read'> = {
+        read: async (request) => {
+          const result = await read({ ...request, deadlineMs });
+          if (result.timedOut) throw fail('Timeout', 'it was ended');
+          if (result.exitCode !== 0)
+            throw fail('CommandFailed', `it ended with exit code ${result.exitCode}: ${result.tail.trim()}`);
+          return result;
+        },
+      };
+      const step = { ...asking, tools: { find: () => Promise.resolve('python3') } };
+      return readRows(step as unknown as StepContext, path, sql);
+    },
     ...more,
   };
 }

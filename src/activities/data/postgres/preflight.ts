@@ -10,6 +10,7 @@ import type { Link } from './link.js';
 import { obstacles, readers } from './obstacles.js';
 import { programOf } from './programs.js';
 import { tryRights } from './rights.js';
+import { checkServer } from './server.js';
 
 /** Every check runs and is shown, whatever the others say. Changes nothing but scratch that it drops. */
 export async function checkDatabase(context: StepContext, link: Link): Promise<CheckResult[]> {
@@ -45,6 +46,7 @@ export async function checkDatabase(context: StepContext, link: Link): Promise<C
   const rest = [
     () => withSession(link.backup, link.run, (session) => readers(store, session)),
     () => withSession(link.admin, link.run, (session) => obstacles(store, session)),
+    () => withSession(link.admin, link.run, (session) => checkServer(store, session)),
     async () => {
       const tried = await tryRights(link);
       tried.forEach(({ name }) => rights.add(name));

@@ -6,6 +6,7 @@ import { findProgram } from '../../../lib/program.js';
 import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
 import { composeFiles, composeOf, composeProgram, hasFiles } from './arguments.js';
+import { checkVolumes } from '../volumes.js';
 import { checkImagesHere, checkPorts } from './host-checks.js';
 import { checkSettingsElsewhere } from './settings-elsewhere.js';
 import { place, readProject, type Project } from './project.js';
@@ -20,7 +21,11 @@ export async function checkCompose(context: StepContext): Promise<CheckResult[]>
   try {
     const project = await readProject(context);
     const elsewhere = await checkSettingsElsewhere(context, where);
-    const onHost = [await checkImagesHere(context, project, where), await checkPorts(context, project, where)];
+    const onHost = [
+      await checkImagesHere(context, project, where),
+      await checkPorts(context, project, where),
+      ...(await checkVolumes(context, project.volumes, where)),
+    ];
     return [engine, files, elsewhere, ...checkProject(context, project, where), ...onHost];
   } catch (error) {
     return [

@@ -19,6 +19,8 @@ export interface Project {
   images: Record<string, string>;
   /** Published on this host by those that a release starts. */
   ports: number[];
+  /** Volumes that compose does not make itself: without them `up` fails. */
+  volumes: string[];
   /** Names of variables that are set nowhere. */
   unset: string[];
   /** Of the whole resolved configuration, secrets included: says whether it changed, and nothing else. */
@@ -45,6 +47,9 @@ export async function readProject(context: StepContext, override?: string): Prom
     built: services.filter((service) => config.services[service]?.build !== undefined),
     images: mapValues(config, ({ image }) => image ?? ''),
     ports: [...new Set(ours.flatMap((service) => (config.services[service]?.ports ?? []).flatMap(publishedPorts)))],
+    volumes: Object.entries(config.volumes ?? {}).flatMap(([name, volume]) =>
+      volume?.external ? [volume.name ?? name] : [],
+    ),
     unset: unsetVariables(tail),
     sha256: createHash('sha256').update(stdout).digest('hex'),
   };
@@ -84,6 +89,7 @@ export function place({ definition }: StepContext): string {
 type ConfigPort = string | { published?: string | number; protocol?: string };
 interface Config {
   services: Record<string, ConfigService>;
+  volumes?: Record<string, { name?: string; external?: unknown } | null>;
 }
 interface ConfigService {
   build?: unknown;

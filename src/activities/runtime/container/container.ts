@@ -10,6 +10,7 @@ import { inspectContainers, type Container } from '../docker-state.js';
 import { guardOf, guardValues } from '../guard.js';
 import { openPorts } from '../listeners.js';
 import { turn } from '../open.js';
+import { checkVolumes } from '../volumes.js';
 import { awaitClosed, awaitOpen, whoHolds } from '../wait-for-ports.js';
 import { keepContainer } from './kept.js';
 
@@ -98,7 +99,7 @@ function beforePath({ folder, at }: StepContext): string {
 }
 
 async function checkContainer(context: StepContext): Promise<CheckResult[]> {
-  const { name, ports } = settingsOf(context.definition);
+  const { name, ports, volume } = settingsOf(context.definition);
   const where = context.definition.positions['runtime.container'] ?? 'unasked';
   try {
     const engine = await context.look({ argv: ['docker', 'version', '--format', '{{.Server.Version}}'] });
@@ -116,6 +117,8 @@ async function checkContainer(context: StepContext): Promise<CheckResult[]> {
         taken.length > 0 ? await whoHolds(taken) : seen,
         where,
       ),
+      // Before the first release there may be none yet.
+      ...(volume && (now || context.run.previous) ? await checkVolumes(context, [volume], where, now) : []),
     ];
   } catch (error) {
     return [unasked('engine', false, 'the docker engine answers', rootMessage(error), where)];

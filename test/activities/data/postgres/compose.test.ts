@@ -88,6 +88,7 @@ describeWithDocker('a PostgreSQL in a compose service, whose URL names its netwo
       env,
       read: (request: CommandRequest) => step.read(request),
       look: (request: CommandRequest) => step.look(request),
+      sqliteRows: () => Promise.reject(new Error('there is no SQLite here')),
       facts,
       baseUrl: '',
       signal,

@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkServer } from '../../../../src/activities/data/postgres/server.js';
 import type { CheckResult } from '../../../../src/model.js';
 import { makeShop, oddities, type Shop } from './shop.js';
 
@@ -31,6 +32,24 @@ describe('the checks before a release', () => {
     expect(results.find(({ name }) => name === 'shop: room for the backup')?.expected).toContain(
       ` free in ${shop.folder}/kept/`,
     );
+  });
+
+  it('find that no connection is left for us', async () => {
+    const at = { 'shop: connections': expect.stringMatching(/^\d of 9 are free$/) as string };
+    await shop.beside(`ALTER DATABASE ${shop.name} CONNECTION LIMIT 9`);
+    expect(await failing()).toEqual(at);
+  });
+
+  it('find that the clock of the server is another', async () => {
+    const hourAhead = () => Date.now() + 3_600_000;
+    const client = new Client({ connectionString: shop.ownerUrl });
+    await client.connect();
+    const [, clock] = await checkServer('shop', client, hourAhead).finally(() => client.end());
+    expect(clock).toMatchObject({
+      name: 'shop: clock',
+      outcome: 'fail',
+      seen: expect.stringMatching(/^3[56]\d\d\.\d s behind$/) as string,
+    });
   });
 
   it('find an admin without CREATEDB', async () => {
