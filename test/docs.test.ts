@@ -1,0 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { validateFile } from '../src/definition/load.js';
+import { checkKinds } from '../src/definition/check-schema.js';
+import { edited, inSystems, shop } from './definition/fixture.js';
+
+it('docs/checks.md shows each kind of check, all without an error', async () => {
+  const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(readFileSync('docs/checks.md', 'utf8')) ?? [];
+  const text = edited(shop, 'verify:\n  health: { http: /health, expect: 200 }\n', example);
+  const files = { 'shop.yaml': text, 'shop.alignment.txt': '' };
+  const { errors } = await inSystems(files, (dir) => validateFile(join(dir, 'shop.yaml')));
+  expect(errors).toEqual([]);
+  const missing = Object.keys(checkKinds).filter((kind) => !new RegExp(`[{ ]${kind}:`).test(example));
+  expect(missing).toEqual([]);
+});
