@@ -58,8 +58,10 @@ async function end(folder: string, { number, by }: Attempt): Promise<void> {
   const swept = () => {
     const { marked, unclear } = killMarked(by);
     // Some program may have neither arguments nor an environment for ever.
-    return isAlive(by) || (marked === 0 && (unclear === 0 || Date.now() - began > settleMs));
+    return marked === 0 && (unclear === 0 || Date.now() - began > settleMs);
   };
+  // It may have left this act alone, and be at others.
+  if (isAlive(by)) return;
   if (!(await holds(swept, () => killMs))) throw left(`what the worker of attempt ${number} ran cannot be ended`);
 }
 

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { asOnlyAttempt } from '../../src/lib/attempts.js';
+import { childrenOf } from '../faults/at-work.js';
 import { otherProcess, pidIn, runs, temporaryFolder, until } from './support.js';
 
 /** Attempt 1 in a process of its own, which runs a command that would write for ever; resolves once that writes. */
@@ -11,6 +12,8 @@ async function attemptElsewhere(folder: string, script: string): Promise<{ worke
   const worker = otherProcess(
     'attempts.ts',
     `const { runAttached } = await import('${runAttached}');
+     setInterval(() => {}, 1000);
+     void runAttached({ argv: ['sleep', '60'], cwd: args[0], env: { PATH: process.env.PATH }, deadlineMs: 60_000, redactor: new Redactor([]) });
      await lib.asOnlyAttempt(args[0] + '/act', 1, () => runAttached(${spec})).catch(() => undefined);`,
     folder,
     script,
@@ -31,7 +34,7 @@ describe('of two attempts at one act', () => {
     expect(seen).toEqual([false, false]);
   });
 
-  it('the earlier one, which still runs, is given time to leave by itself', async () => {
+  it('the earlier one, which still runs, is given time to leave by itself, and its worker goes on with all else', async () => {
     const folder = temporaryFolder();
     const { worker } = await attemptElsewhere(
       folder,
@@ -41,6 +44,7 @@ describe('of two attempts at one act', () => {
     writeFileSync(join(folder, 'go'), '');
     expect(await later).toBe('');
     expect(runs(worker)).toBe(true);
+    expect(childrenOf(worker).attached).not.toEqual([]);
   });
 
   it('the earlier one, paused before it began, never begins after the later one did', async () => {
