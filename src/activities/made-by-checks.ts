@@ -1,6 +1,6 @@
 import { rootMessage } from '../errors.js';
 import { stores } from './data/lookup.js';
-import { begun, readCounters, readMade, writeMade } from './records.js';
+import { begun, readCounters, readMade, writeMade, type MadeByChecks } from './records.js';
 import type { Step } from './step.js';
 
 /**
@@ -9,9 +9,28 @@ import type { Step } from './step.js';
  */
 export async function countingMade(context: Step, names: string[], run: () => Promise<void>): Promise<void> {
   const noted = await readMade(context.folder);
+  const before = await lastWrites(context);
   await run();
   if (noted && !noted.rows) return;
-  await writeMade(context.folder, { checks: names, rows: isClosed(context) ? await rowsWritten(context) : null });
+  await writeMade(context.folder, { checks: names, rows: await rowsSince(context, noted?.rows ?? {}, before) });
+}
+
+/** Servers tell what was written late, which would prolong the downtime also where a check is only refused: first a look whether anything was. */
+async function rowsSince(
+  context: Step,
+  noted: Record<string, number>,
+  before: string | undefined,
+): Promise<MadeByChecks['rows']> {
+  if (!isClosed(context)) return null;
+  return before !== undefined && before === (await lastWrites(context)) ? noted : rowsWritten(context);
+}
+
+/** Undefined where a store cannot tell: a check's verdict must not depend on this. */
+async function lastWrites(context: Step): Promise<string | undefined> {
+  const marks = await Promise.all(
+    stores(context.definition).map((store) => store.lastWrite?.(context).catch(() => undefined)),
+  );
+  return marks.includes(undefined) ? undefined : marks.join(' ');
 }
 
 function isClosed(context: Step): boolean {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
+import { readEvidence } from '../../src/lib/evidence.js';
 import type { Status } from '../../src/model.js';
 import { differences, readData } from '../faults/data.js';
 import { canMount } from '../stack/small-disk.js';
@@ -9,6 +10,10 @@ import { ending, until, withStand, type Stand } from './stand.js';
 
 /** A release that waits for its sign-off: users are in. */
 const signedOff = (yaml: string) => yaml.replace('sign-off: none', 'sign-off: { deadline: 1h, on_deadline: remind }');
+/** A check of the newer version that makes an order before users are in. */
+const ordering = (yaml: string) => signedOff(yaml).replace('\nwatch: 2s', `
+  order: { http: POST /orders, bearer: $SHOP_TOKEN, body: { customer: 1, item: Cup, total_cents: 100 }, expect: 201, when: { version: ">=2.0.0" } }
+watch: 2s`);
 /** Mail that is sent from the orders. */
 const mailing = (yaml: string) => `${signedOff(yaml)}
 effects:
@@ -44,7 +49,7 @@ describe('after open', () => {
     }, { definition: mailing });
   }, 180_000);
 
-  it('puts data back by itself where it is proven that nobody wrote a row, also where no copy had room', async () => {
+  it('puts data back by itself where it is proven that nobody but the checks wrote a row, also where no copy had room', async () => {
     const space = canMount ? await smallSpace(inject('postgres'), 400) : undefined;
     try {
       await withStand(async (stand) => {
@@ -55,11 +60,14 @@ describe('after open', () => {
         const { handle, go } = await openAgain(stand);
         if (space) expect(go.detail?.join('\n')).toMatch(/no copy can stand beside it .*; a second backup is taken and proven after the stop, which adds about \d+ s of downtime/);
         await handle.signal('rollback', { by: 'ann', reason: 'wrong day' });
-        expect(await ending(handle)).toMatchObject({ outcome: 'rolled-back', failed: false, current: '1.0.0', approvals: [{ gate: 'go' }] });
+        const ended = await ending(handle);
+        expect(ended).toMatchObject({ outcome: 'rolled-back', failed: false, current: '1.0.0', approvals: [{ gate: 'go' }] });
+        const told = (await readEvidence(join(stand.home, 'runs', ended.run ?? ''))).map((entry) => JSON.stringify(entry)).join();
+        expect(told).toContain('not counted is what was written before users came in, as by the checks guarded, order (main.public.');
         expect(differences(before, await readData(stand.database.ownerUrl))).toEqual([]);
         const { steps } = await handle.query<Status>('status');
         expect(steps.find(({ name, undo }) => name === 'standby' && !undo)?.note).toContain(space ? '/after-stop/main/main.dump' : '__s_');
-      }, { definition: signedOff });
+      }, { definition: ordering });
     } finally {
       await space?.remove();
     }

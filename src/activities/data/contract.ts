@@ -102,6 +102,8 @@ export interface Store {
   has(context: StepContext, standby: StandbyRecord): Promise<boolean>;
   /** Rows written since the counters were noted, by `schema.table`; null = unknown. */
   written(context: StepContext, since: Record<string, number> | null): Promise<Record<string, number> | null>;
+  /** The same text as before means that nobody wrote in between. Absent where to tell costs as much as to count. */
+  lastWrite?(context: StepContext): Promise<string>;
   /** Row counters now. */
   counters(context: StepContext): Promise<Record<string, number> | null>;
   /** First rows (500 at most) of one reading query on the live store, each as JSON. Throws what the store says of it. */

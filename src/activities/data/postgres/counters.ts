@@ -35,6 +35,17 @@ export async function writtenSince(
   );
 }
 
+/** By the transactions of the whole server that wrote and have ended. */
+export async function lastWrite(link: Link): Promise<string> {
+  return withSession(link.admin, link.run, async (session) => {
+    const [row] = await query<{ next: string }>(
+      session,
+      'SELECT txid_snapshot_xmax(txid_current_snapshot())::text AS next',
+    );
+    return row?.next ?? '';
+  });
+}
+
 interface State {
   counters: Record<string, number> | null;
   rows: { table: string; file: string; written: string }[];

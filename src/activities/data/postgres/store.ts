@@ -9,7 +9,7 @@ import { keepState } from './second-backup.js';
 import { needsOf, wayOf, type Way } from './way.js';
 import { query, withSession } from './connect.js';
 import { asAdmin } from './admin.js';
-import { countersNow, writtenSince } from './counters.js';
+import { countersNow, lastWrite, writtenSince } from './counters.js';
 import { discardKept, keptBeside } from './kept.js';
 import { linkOf, type Link } from './link.js';
 import { isOfHost } from './reach.js';
@@ -58,6 +58,7 @@ export function postgresStore(name: string, connections: Postgres): Store {
         ? existsSync(copy)
         : asAdmin(await link(context), copy, async (session) => (await unusedCopy(session, copy))?.oid === copyOid),
     written: async (context, since) => writtenSince(await link(context), since),
+    lastWrite: async (context) => lastWrite(await link(context)),
     counters: async (context) => countersNow(await link(context)),
     rows: async (context, sql) => firstRows(await link(context), sql),
     kept: async (context) => keptBeside(await link(context)),

@@ -64,6 +64,22 @@ export async function countersOf(context: StepContext, file: string): Promise<Re
   );
 }
 
+/** When the file and its log of writes last changed. */
+export async function lastWriteOf(file: string): Promise<string> {
+  const found = await Promise.all(
+    [file, `${file}-wal`].map((path) =>
+      stat(path, { bigint: true }).then(
+        ({ mtimeNs, size, ino }) => `${mtimeNs} ${size} ${ino}`,
+        (error: NodeJS.ErrnoException) => {
+          if (error.code === 'ENOENT') return 'none';
+          throw error;
+        },
+      ),
+    ),
+  );
+  return found.join(' ');
+}
+
 const createEmpty = (path: string) => writeFile(path, '', { mode: 0o600, flag: 'wx' });
 
 async function shapeAs(path: string, { mode, uid, gid }: Shape): Promise<void> {

@@ -11,7 +11,7 @@ import { checkFile, sizeOf } from './preflight.js';
 import { readRows } from './read-rows.js';
 import { makeScratch, proveBackup } from './restored.js';
 import { liveFile } from './live-file.js';
-import { countersOf, makeStandby, restoreBeside } from './standby.js';
+import { countersOf, lastWriteOf, makeStandby, restoreBeside } from './standby.js';
 import { needsOf } from '../beside/checks.js';
 import { unused } from '../beside/copy.js';
 import { discardKept, keptBeside } from '../beside/kept.js';
@@ -56,6 +56,7 @@ export function sqliteStore(name: string, sqlite: Sqlite): Store {
     restore: async (context, folder, backup) => restoreBeside(context, await at(context), folder, backup),
     has: async (_context, { copy, copyOid }) => (await identityOf(copy)) === copyOid && unused(copy),
     counters: async (context) => countersOf(context, (await at(context)).live),
+    lastWrite: async (context) => lastWriteOf((await at(context)).live),
     written: async (context, since) =>
       since && writtenBetween(since, await countersOf(context, (await at(context)).live)),
     rows: async (context, sql) => {
