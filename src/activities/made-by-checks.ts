@@ -28,7 +28,7 @@ async function rowsSince(
 /** Undefined where a store cannot tell: a check's verdict must not depend on this. */
 async function lastWrites(context: Step): Promise<string | undefined> {
   const marks = await Promise.all(
-    stores(context.definition).map((store) => store.lastWrite?.(context).catch(() => undefined)),
+    stores(context.definition).map(async (store) => store.lastWrite?.(context).catch(() => undefined)),
   );
   return marks.includes(undefined) ? undefined : marks.join(' ');
 }
