@@ -10,11 +10,12 @@ import { interleave, quantile, tableOf } from './lib/samples.js';
 
 const sh = promisify(execFile);
 const ours = 'ours: copied, rows and file hashed, quick_check';
-const peer = 'sqlite3 .backup, quick_check, sha256sum';
+// `.backup` copies a hundred pages at a time, and begins anew whenever another process has written: beside this writer it never ends.
+const peer = 'sqlite3 VACUUM INTO, quick_check, sha256sum';
 
 /** A11: a file that is written 500 times a second, in turn with what people do without us. */
 export const bench: Bench = {
-  title: 'a hot backup of a SQLite file under writes against .backup, quick_check and sha256sum',
+  title: 'a hot backup of a SQLite file under writes against VACUUM INTO, quick_check and sha256sum',
   async measure({ rounds = 3, sizes = [989], say }) {
     const texts: string[] = [];
     const goals: Goal[] = [];
@@ -63,7 +64,7 @@ async function measureSize(
           run: async () => {
             const copy = join(home, 'peer.db');
             await rm(copy, { force: true });
-            await sh('sqlite3', [file, `.backup '${copy}'`]);
+            await sh('sqlite3', [file, `VACUUM INTO '${copy}'`]);
             await sh('sqlite3', [copy, 'PRAGMA quick_check']);
             await sh('sha256sum', [copy]);
           },
@@ -87,7 +88,7 @@ async function measureSize(
         },
         {
           id: `A11 ratio${at}`,
-          goal: 'no slower than .backup, quick_check and sha256sum',
+          goal: 'no slower than VACUUM INTO, quick_check and sha256sum',
           value: round(seconds / others),
           unit: '×',
           met: seconds <= others,

@@ -1,3 +1,4 @@
+import { normalize } from 'node:path/posix';
 import { kindNames } from './check-schema.js';
 import { didYouMean } from './nearest.js';
 import { describe, find, holdsSecret, told, toPlain, type MapTree, type Tree } from './tree.js';
@@ -13,6 +14,7 @@ export function breaches(tree: MapTree, environments: string[]): string[] {
     ...promotion(tree, environments),
     ...builds(tree),
     ...databases(tree),
+    ...keptApart(tree),
     ...placesInside(tree),
     ...effects(tree),
     ...expressions(tree),
@@ -141,6 +143,24 @@ function databases(tree: MapTree): string[] {
     return [
       told(user.key, names.length === 0 ? 'a database in `database`' : `database: one of ${names.join(', ')}`, 'none'),
     ];
+  });
+}
+
+/** A store inside another one would be put back twice. */
+function keptApart(tree: MapTree): string[] {
+  const kept = find(tree, ['files', 'keep']);
+  if (kept?.is !== 'list') return [];
+  const database = tree.entries.get('database');
+  const files = [database, ...below(database)].flatMap((one) => {
+    const sqlite = one && find(one, ['sqlite']);
+    const file = sqlite && !find(sqlite, ['volume']) ? find(sqlite, ['file']) : undefined;
+    return file ? [file] : [];
+  });
+  const path = (node: Tree) => normalize(node.is === 'scalar' ? String(node.value) : '').replace(/\/+$/, '');
+  return kept.items.flatMap((folder, index) => {
+    const others = [...files, ...kept.items.filter((_, other) => other !== index)];
+    const inner = others.find((other) => path(folder) === '.' || `${path(other)}/`.startsWith(`${path(folder)}/`));
+    return inner ? [told(folder.at, 'a folder that holds no other store', `one with ${path(inner)}`)] : [];
   });
 }
 

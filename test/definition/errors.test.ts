@@ -367,6 +367,16 @@ const mistakes: [title: string, from: string, to: string, errors: string[]][] = 
     ],
   ],
   [
+    'a tree of files that holds a database or another tree',
+    'database:\n  postgres: { url: $DATABASE_URL }',
+    'files: { keep: [./data/, uploads, uploads/old, data2] }\ndatabase:\n  main: { postgres: { url: $DATABASE_URL } }\n  notes: { sqlite: { file: data/app.db } }\n  inside: { sqlite: { file: uploads/x.db, volume: v } }',
+    [
+      'systems/shop.yaml:16:17 files.keep[0]: expected a folder that holds no other store, got one with data/app.db',
+      'systems/shop.yaml:16:26 files.keep[1]: expected a folder that holds no other store, got one with uploads/old',
+      'systems/shop.yaml:22:3 migrations.sequelize: expected database: one of main, notes, inside, got none',
+    ],
+  ],
+  [
     'an unknown key of a database',
     'postgres: { url: $DATABASE_URL }',
     'postgres: { uri: $DATABASE_URL }',
