@@ -1,5 +1,4 @@
 import { dirname } from 'node:path';
-import { rootMessage } from '../../../errors.js';
 import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
 import { firstPlace } from '../../keeping/places.js';
@@ -24,16 +23,6 @@ export function needsOf(context: StepContext, { live }: Place, size: number): Ne
     { folder: firstPlace(context), bytes: size },
     { folder: dirname(live), bytes: size * (beside - 1) },
   ];
-}
-
-/** The reason why it failed; undefined where it did not. */
-export async function attempt(act: () => Promise<unknown>): Promise<string | undefined> {
-  try {
-    await act();
-    return undefined;
-  } catch (error) {
-    return rootMessage(error);
-  }
 }
 
 async function checkRoom(name: string, folder: string, needed: number): Promise<CheckResult> {

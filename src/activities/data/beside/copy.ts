@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { fail } from '../../../errors.js';
 import { syncFolder } from '../../../lib/files.js';
-import type { StandbyRecord } from '../contract.js';
-import { identityOf, type Place } from './place.js';
+import type { StandbyRecord, StoreBackup } from '../contract.js';
+import { identityOf, makeBeside, sidePath, type Place } from './place.js';
 import { forget, storyOf, tell } from './story.js';
 
 /** Written whole under another name, then given its own, then its story. `oid`: identity of the live store that it is for. */
@@ -29,6 +29,18 @@ export async function makeCopy(
     await rm(part, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** A copy made from a backup, by `write`, ready to be swapped in. A finished one of this run is found again. */
+export async function makeRestored(
+  place: Place,
+  { sha256 }: StoreBackup,
+  write: (part: string) => Promise<void>,
+): Promise<StandbyRecord> {
+  const [copy, replaced] = [sidePath(place, 's', place.run, sha256), sidePath(place, 'r', place.run, sha256)];
+  await makeBeside(place);
+  if (!(await unused(copy))) await makeCopy(place, copy, await identityOf(place.live), write);
+  return recordOf(place, copy, replaced);
 }
 
 /** Whether a finished copy stands there that was not the live file in between. */

@@ -2,7 +2,8 @@ import { lstat, mkdir, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
-import { attempt, checkRooms } from '../beside/checks.js';
+import { checkRooms } from '../beside/checks.js';
+import { attempt } from '../postgres/preflight.js';
 import { makeBeside, type Place } from '../beside/place.js';
 import { exchange } from './program.js';
 

@@ -1,6 +1,6 @@
 import { fail, failureType } from '../../../errors.js';
 import type { StepContext } from '../../context.js';
-import { makeCopy, recordOf, refuseStrange, refuseSwapped, unused } from '../beside/copy.js';
+import { makeCopy, makeRestored, recordOf, refuseStrange, refuseSwapped, unused } from '../beside/copy.js';
 import { identityOf, makeBeside, sidePath, type Place } from '../beside/place.js';
 import type { StandbyRecord, StoreBackup } from '../contract.js';
 import { catalogDifferences } from '../differences.js';
@@ -31,15 +31,10 @@ export async function restoreBeside(
   folder: string,
   backup: StoreBackup,
 ): Promise<StandbyRecord> {
-  const about = [place.run, backup.sha256] as const;
-  const [copy, replaced] = [sidePath(place, 's', ...about), sidePath(place, 'r', ...about)];
-  await makeBeside(place);
-  if (!(await unused(copy)))
-    await makeCopy(place, copy, await identityOf(place.live), async (part) => {
-      await restoreInto(context, folder, backup, part);
-      await flush(context, part);
-    });
-  return recordOf(place, copy, replaced);
+  return makeRestored(place, backup, async (part) => {
+    await restoreInto(context, folder, backup, part);
+    await flush(context, part);
+  });
 }
 
 /** Links between files would be shared with what the application writes into: everything is copied, by blocks where the filesystem can. */

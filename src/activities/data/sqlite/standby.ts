@@ -3,7 +3,7 @@ import { chmod, chown, stat, writeFile } from 'node:fs/promises';
 import { fail } from '../../../errors.js';
 import type { StepContext } from '../../context.js';
 import { identityOf, makeBeside, sidePath, type Place } from '../beside/place.js';
-import { makeCopy, recordOf, refuseStrange, refuseSwapped, unused } from '../beside/copy.js';
+import { makeCopy, makeRestored, recordOf, refuseStrange, refuseSwapped, unused } from '../beside/copy.js';
 import { asNumber, content } from '../beside/written.js';
 import type { StandbyRecord, StoreBackup } from '../contract.js';
 import { readShape, type Shape } from './backup.js';
@@ -40,16 +40,11 @@ export async function restoreBeside(
   folder: string,
   backup: StoreBackup,
 ): Promise<StandbyRecord> {
-  const about = [place.run, backup.sha256] as const;
-  const [copy, replaced] = [sidePath(place, 's', ...about), sidePath(place, 'r', ...about)];
-  await makeBeside(place);
-  if (!(await unused(copy)))
-    await makeCopy(place, copy, await identityOf(place.live), async (part) => {
-      await createEmpty(part);
-      await restoreInto(context, folder, backup, part);
-      await shapeAs(part, readShape(backup));
-    });
-  return recordOf(place, copy, replaced);
+  return makeRestored(place, backup, async (part) => {
+    await createEmpty(part);
+    await restoreInto(context, folder, backup, part);
+    await shapeAs(part, readShape(backup));
+  });
 }
 
 /** Rows by table, and of each table what changes whenever a row does. */
