@@ -1,4 +1,4 @@
-import { migratesItself, migratingService } from './migrates-itself.js';
+import { migratedSqlite, migratesItself, migratingService } from './migrates-itself.js';
 import type { Change, Check, Definition, Kind, Plan, PlanStep, Release, StepName, When } from '../model.js';
 import { effectsOf } from './effects.js';
 
@@ -250,8 +250,10 @@ function rehearsalSkip(definition: Definition, rehearses: boolean, facts: PlanFa
   const inside = migratingService(definition);
   if (inside && !definition.source.images)
     return `${inside} has no image in source.images, which would hold the new code beside the live one`;
-  const inFile = Object.values(definition.databases).some((database) => 'sqlite' in database);
-  return inside && inFile ? `a copy of the file lies on the host, where ${inside} does not see it` : undefined;
+  const sqlite = migratedSqlite(definition);
+  if (sqlite && inside) return `a copy of the file lies on the host, where ${inside} does not see it`;
+  if (sqlite && !sqlite.variable) return 'sqlite.variable names none that would lead the application to the copy';
+  return undefined;
 }
 
 function migrateTitle(definition: Definition, pending: PlanFacts['pending']): string {

@@ -2,9 +2,10 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { baseImage } from './docker.js';
 
 const run = promisify(execFile);
 const requirements = fileURLToPath(new URL('requirements.txt', import.meta.url));
@@ -29,4 +30,15 @@ export async function pythonPackages(): Promise<string> {
     await rm(making, { recursive: true, force: true });
   }
   return folder;
+}
+
+/** An image with Python and the packages of requirements.txt, made once per engine. */
+export async function pythonImage(): Promise<string> {
+  const packages = await pythonPackages();
+  const image = `slipway-base:${basename(packages)}`;
+  const lines = `FROM ${baseImage}\nCOPY . /packages/\nENV PYTHONPATH=/packages\n`;
+  const building = run('docker', ['build', '--quiet', '--tag', image, '--file', '-', packages]);
+  building.child.stdin?.end(lines);
+  await building;
+  return image;
 }

@@ -3,6 +3,6 @@ import subprocess
 
 from app.server import serve
 
-subprocess.run(["alembic", "upgrade", "head"], check=True)
+subprocess.run(["python3", "-m", "alembic", "upgrade", "head"], check=True)
 print("Alembic upgrade complete", flush=True)
 serve()
