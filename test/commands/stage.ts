@@ -177,8 +177,11 @@ function fakeHost(environment: string, changes: Partial<Outline>): Fakes {
   const names: StepName[] = [
     'preflight',
     'go',
+    'window',
     'fetch',
     'backup',
+    'rehearse',
+    'watch',
     'stop',
     'standby',
     'switch',
@@ -188,7 +191,7 @@ function fakeHost(environment: string, changes: Partial<Outline>): Fakes {
     'open',
     'data',
   ];
-  const changing = new Set(names.slice(4));
+  const changing = new Set(names.slice(names.indexOf('stop')));
   const outline: Outline = {
     hash: 'h'.repeat(64),
     gates: {},
