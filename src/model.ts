@@ -75,7 +75,7 @@ export interface Definition {
   /** How long verify goes on after open, in ms; 0 = no watch. */
   watchMs: number;
   on_failure: 'ask' | 'rollback';
-  rollback: { prefer: 'restore' | 'undo'; restore: 'ask' | 'lossless' | 'always' };
+  rollback: { prefer: 'restore' | 'undo' | 'keep'; restore: 'ask' | 'lossless' | 'always' };
   secrets?: { rotate?: Record<string, 'generate' | 'ask'>; keep?: string[]; checks?: string[] };
   effects?: Record<string, Effect>;
   notes?: Record<string, string>;
@@ -353,6 +353,8 @@ export interface HistoryEntry {
   reason?: string;
   /** Applied revisions after the run. */
   revisions: Revisions;
+  /** Those that `current` does not know and people let it run on, and the release that knows them. */
+  ahead?: { of: Release; revisions: Revisions };
   /** sha256 by name: env_file, definition. */
   fingerprints: Record<string, string>;
   backup?: string;
@@ -438,7 +440,7 @@ export interface Choice {
   decision: Decision;
   /** Why, in one line. */
   reason: string;
-  /** The point the data returns to, for `undo` and `put-back`. */
+  /** The point the data returns to, for `undo` and `put-back`; the revisions that stay, for `keep-ahead`. */
   to?: string;
   /** Rows written since, by `database.table`; null = unknown. Empty = proven none. */
   loss: Record<string, number> | null;

@@ -1,10 +1,11 @@
 import { fail } from '../errors.js';
 import { hashOf } from '../lib/files.js';
-import type { Choice, Release, Revisions, StepResult } from '../model.js';
+import type { Choice, Revisions, StepResult } from '../model.js';
 import type { StandbyRecord, Store } from './data/contract.js';
 import { stores } from './data/lookup.js';
 import { findWhole } from './data/stored-file.js';
 import { migrationTool } from './migrations/lookup.js';
+import { aheadToKeep, fits, keepAhead } from './keep-ahead.js';
 import { backup } from './backup.js';
 import { noteEffects } from './effect-rows.js';
 import { findManifest } from './keeping/manifest.js';
@@ -17,10 +18,10 @@ import {
   writeReplacement,
   type MadeByChecks,
 } from './records.js';
-import { entryOf, releases } from './releases.js';
+import { deploysSince, entryOf, releases } from './releases.js';
 import { swapAll } from './recovery-point.js';
 import { reopenStores } from './reopen.js';
-import { appliedRevisions, isEmpty, knownRevisions, listed, missing, sameSets } from './revisions.js';
+import { appliedRevisions, isEmpty, listed, missing, sameSets } from './revisions.js';
 import type { Step } from './step.js';
 import { mayHaveChanged, wasOpen } from './touched.js';
 
@@ -34,16 +35,16 @@ interface Point {
   takenAt: string | null;
 }
 
-/** Decides from revisions, never from guesses, what becomes of the data: keep, undo, or put back; and whether a person has to agree. */
+/** Decides from revisions, never from guesses, what becomes of the data: keep, keep ahead, undo, or put back; and whether a person has to agree. */
 export async function choose(context: Step): Promise<Choice> {
   await reopenStores(context);
   const point = await findPoint(context);
   const now = await appliedRevisions(context);
   const target = context.run.kind === 'rollback' ? context.run.version : context.run.previous;
-  const fits = target === null || sameSets(now, await knownRevisions(context, target));
+  const runs = target === null || (await fits(context, target, now));
   if (stores(context.definition).length === 0)
     return decided({ decision: 'keep', reason: 'there is no database', loss: {}, drops: [], asks: false });
-  if (sameSets(now, point.revisions) && fits && !mayHaveChanged(context)) {
+  if (sameSets(now, point.revisions) && runs && !mayHaveChanged(context)) {
     return decided({
       decision: 'keep',
       reason: `the applied revisions are those that ${target?.version ?? 'nothing'} left`,
@@ -52,17 +53,28 @@ export async function choose(context: Step): Promise<Choice> {
       asks: false,
     });
   }
+  const ahead = await aheadToKeep(context, now);
+  if (ahead) {
+    return decided({
+      decision: 'keep-ahead',
+      reason: `${context.run.version.version} on a database that stays ahead by ${listed(ahead)}, which was declared compatible; to put the data back instead, reject, and set rollback.prefer: restore`,
+      to: listed(now),
+      loss: {},
+      drops: [],
+      asks: true,
+    });
+  }
   const loss = await findLoss(context);
   const checks = aside(await madeByChecks(context));
   const asks = needsPerson(context, loss);
-  const ahead = missing(now, point.revisions);
-  if (context.definition.rollback.prefer === 'undo' && isEmpty(missing(point.revisions, now)) && !isEmpty(ahead)) {
+  const extra = missing(now, point.revisions);
+  if (context.definition.rollback.prefer === 'undo' && isEmpty(missing(point.revisions, now)) && !isEmpty(extra)) {
     return decided({
       decision: 'undo',
-      reason: `undo ${listed(ahead)}, by name, with the code that made them${checks}`,
+      reason: `undo ${listed(extra)}, by name, with the code that made them${checks}`,
       to: listed(point.revisions),
       loss,
-      drops: Object.values(ahead)
+      drops: Object.values(extra)
         .flat()
         .map((name) => `all that ${name} made`),
       asks,
@@ -93,9 +105,10 @@ export async function putBack(context: Step, choice: Choice): Promise<StepResult
     await backup({ ...context, run: { ...context.run, id: `${context.run.id}-before-undo` } });
     await undo(context, point);
   }
+  const wanted = choice.decision === 'keep-ahead' ? await keepAhead(context, choice) : point.revisions;
   const now = await appliedRevisions(context);
-  if (!sameSets(now, point.revisions))
-    throw fail('MigrationFailed', `the database is at ${listed(now)}, but ${listed(point.revisions)} was wanted`);
+  if (!sameSets(now, wanted))
+    throw fail('MigrationFailed', `the database is at ${listed(now)}, but ${listed(wanted)} was wanted`);
   return { note: `${choice.decision}: ${choice.reason}`, data: { choice, revisions: now } };
 }
 
@@ -160,9 +173,7 @@ async function findPoint(context: Step): Promise<Point> {
     };
   }
   const { entries } = await releases(context.home);
-  const left = [...entries]
-    .reverse()
-    .find((entry) => entry.kind === 'deploy' && entry.outcome === 'deployed' && isRelease(entry.previous, run.version));
+  const [left] = deploysSince(entries, run.version);
   if (!left)
     throw fail('BackupUnusable', `no run left ${run.version.version} behind: there is no data of it to go back to`);
   const folder = context.folderOf(left.run);
@@ -170,10 +181,6 @@ async function findPoint(context: Step): Promise<Point> {
   const manifest = await findManifest(context, left.run);
   const revisions = manifest?.revisions ?? entryOf(entries, run.version)?.revisions ?? {};
   return { run: left.run, folder, revisions, standby, takenAt: standby[0]?.takenAt ?? manifest?.takenAt ?? null };
-}
-
-function isRelease(one: Release | null, other: Release): boolean {
-  return one !== null && one.sha === other.sha && one.run === other.run;
 }
 
 /** Chooses the copy of each store, restores it from the proven backup where it is gone, and notes the choice before anything is swapped. */

@@ -5,6 +5,7 @@ import { appendHistory } from '../lib/history.js';
 import { close, readJournal } from '../lib/journal.js';
 import type { Call, Ending, HistoryEntry, Outcome, Recorded, Release, Revisions } from '../model.js';
 import { findManifest } from './keeping/manifest.js';
+import { readKeptAhead } from './records.js';
 import { entryOf, releases } from './releases.js';
 import { writeReport } from './report.js';
 import { imagesOf } from './source/images/record.js';
@@ -25,6 +26,7 @@ export async function record(host: Host, call: Call, context: Step, ending: Endi
   }
   const before = entryOf(entries, serves);
   const manifest = await findManifest(context, run.id);
+  const kept = await readKeptAhead(context.folder);
   const entry: HistoryEntry = {
     run: run.id,
     kind: run.kind,
@@ -37,6 +39,7 @@ export async function record(host: Host, call: Call, context: Step, ending: Endi
     by: ending.by,
     ...(ending.reason ? { reason: ending.reason } : {}),
     revisions: await revisionsAfter(context, ending.outcome),
+    ...(kept && ending.outcome === 'done' ? { ahead: { of: kept.of, revisions: kept.revisions } } : {}),
     fingerprints: { env_file: context.env.sha256, definition: hashOf(context.definition) },
     ...(manifest?.proven ? { backup: manifest.id } : {}),
     evidence: await evidenceHead(context.folder),

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJson, writeAtomic } from '../lib/files.js';
-import type { StepName } from '../model.js';
+import type { Release, Revisions, StepName } from '../model.js';
 import type { StandbyRecord } from './data/contract.js';
 
 /** What a run leaves in its folder for its own later steps, and for the runs after it. */
@@ -34,6 +34,16 @@ export const wasStopped = (folder: string) => existsSync(join(folder, 'stopped')
 export const readReplacement = (folder: string) => readJson<StandbyRecord[]>(join(folder, 'put-back.json'));
 export const writeReplacement = (folder: string, records: StandbyRecord[]) =>
   writeAtomic(join(folder, 'put-back.json'), JSON.stringify(records, null, 2));
+
+/** By what the database stays ahead of the release that a rollback goes to, and the release whose code knows it. */
+export interface KeptAhead {
+  release: Release;
+  of: Release;
+  revisions: Revisions;
+}
+export const readKeptAhead = (folder: string) => readJson<KeptAhead>(join(folder, 'kept-ahead.json'));
+export const writeKeptAhead = (folder: string, kept: KeptAhead) =>
+  writeAtomic(join(folder, 'kept-ahead.json'), JSON.stringify(kept, null, 2));
 
 /** A swap, seen from the other side. */
 export function reversed(record: StandbyRecord): StandbyRecord {

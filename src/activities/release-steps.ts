@@ -7,6 +7,7 @@ import { effectsOf } from '../definition/effects.js';
 import { migratesItself } from '../definition/migrates-itself.js';
 import { noteEffects } from './effect-rows.js';
 import { stopEffects } from './effects.js';
+import { unknownTo } from './keep-ahead.js';
 import type { MigrationTool } from './migrations/contract.js';
 import { migrationTool } from './migrations/lookup.js';
 import { noteCounters } from './note-counters.js';
@@ -90,7 +91,7 @@ async function upgrade(
   return tool.upgrade(context, context.definition.directory, wanted);
 }
 
-/** Starts what the checkout holds. An older version is started only on revisions that its code is proven to know. */
+/** Starts what the checkout holds. An older version is started only on revisions that its code knows, or that people kept it on. */
 export async function start(context: Step, release: Release | null): Promise<StepResult> {
   if (!release) return { note: 'nothing ran before: the system stays stopped' };
   const neverStopped =
@@ -99,7 +100,7 @@ export async function start(context: Step, release: Release | null): Promise<Ste
   await reopenStores(context);
   const applied = await appliedRevisions(context);
   const known = await knownRevisions(context, release);
-  const unknown = missing(applied, known);
+  const unknown = await unknownTo(context, release, applied);
   if (!isEmpty(unknown))
     throw fail(
       'DataRefused',

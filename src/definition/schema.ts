@@ -272,8 +272,10 @@ export const sections = {
     .optional(),
   rollback: object({
     prefer: z
-      .enum(['restore', 'undo'])
-      .describe('restore: the copy or backup; undo: to the recorded migration')
+      .enum(['restore', 'undo', 'keep'])
+      .describe(
+        'restore: the copy or backup; undo: to the recorded migration; keep: a rollback leaves the newer schema of releases deployed with --change compatible, if a person agrees, else as restore',
+      )
       .optional(),
     restore: z
       .enum(['ask', 'lossless', 'always'])

@@ -262,6 +262,8 @@ function leaves(error: unknown): boolean {
 }
 
 function gateText(run: Run, name: string, choice?: Choice): string {
+  if (choice?.decision === 'keep-ahead')
+    return `May ${run.version.version} run on the newer database? ${choice.decision}: ${choice.reason}`;
   if (choice?.asks) return `May data be lost? ${choice.decision}: ${choice.reason}`;
   if (name === 'sign-off') return `Is ${run.version.version} accepted in ${run.environment}?`;
   return `${run.kind} ${run.version.version} (${run.version.sha.slice(0, 7)}) over ${run.previous?.version ?? 'nothing'} in ${run.environment}?`;

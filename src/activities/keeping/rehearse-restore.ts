@@ -5,6 +5,7 @@ import { runChecks } from '../checks/run-checks.js';
 import type { Store } from '../data/contract.js';
 import { stores } from '../data/lookup.js';
 import { migrationTool } from '../migrations/lookup.js';
+import { fits } from '../keep-ahead.js';
 import { releases } from '../releases.js';
 import { listed, sameSets } from '../revisions.js';
 import type { Step } from '../step.js';
@@ -67,6 +68,7 @@ async function demandHeads(context: Step, store: Store, url: string, release: Re
   if (tool?.database(context.definition) !== store.name) return;
   const [applied, known] = [await tool.applied(context, url), (await tool.known(context, release)) ?? []];
   if (sameSets({ [store.name]: applied }, { [store.name]: known })) return;
+  if (await fits(context, release, { [store.name]: applied })) return;
   throw fail(
     'MigrationFailed',
     `the restored copy is at ${listed({ [store.name]: applied })}, the code of ${release.version} wants ${listed({ [store.name]: known })}`,

@@ -16,10 +16,12 @@ export async function graphOf(context: StepContext, release: Release): Promise<G
   return readGraph(texts.flatMap((found) => Object.values(found)));
 }
 
-/** Of the code that this run goes to and of what it leaves: whichever is newer knows the other's revisions, too. */
-export async function graphOfRun(context: StepContext): Promise<Graph> {
+/** Of the code that this run goes to and of what it leaves: whichever is newer knows the other's revisions, too; and of `others`. */
+export async function graphOfRun(context: StepContext, others: Release[] = []): Promise<Graph> {
   const { version, previous } = context.run;
-  const releases = [version, previous].filter((release) => release !== null && release.sha !== '') as Release[];
+  const releases = [version, previous, ...others].filter(
+    (release) => release !== null && release.sha !== '',
+  ) as Release[];
   const graphs: Graph[] = [];
   for (const release of releases) graphs.push(await graphOf(context, release));
   return graphs.sort((a, b) => b.size - a.size).reduce((all, graph) => new Map([...all, ...graph]), new Map());

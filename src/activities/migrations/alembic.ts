@@ -5,6 +5,7 @@ import { checkAlembic } from './alembic-checks.js';
 import { withAncestors } from './alembic-graph.js';
 import { alembicLine, alembicRequest, graphOf, graphOfRun } from './alembic-settings.js';
 import { undoTargets } from './alembic-undo.js';
+import { releases } from '../releases.js';
 import { alembicRows } from './applied.js';
 import { applyPending } from './apply-pending.js';
 import { compareRevisions, demandReachable, demandSame } from './compare.js';
@@ -35,7 +36,10 @@ export const alembic: MigrationTool = {
 
 async function applied(context: StepContext, url?: string): Promise<string[]> {
   const rows = await alembicRows(context, url);
-  return withAncestors(await graphOfRun(context), rows);
+  // A database that was kept ahead has revisions that neither release of this run may know.
+  const { entries } = await releases(context.home);
+  const ahead = entries.flatMap((entry) => (entry.ahead ? [entry.ahead.of] : []));
+  return withAncestors(await graphOfRun(context, ahead), rows);
 }
 
 async function upgrade(context: StepContext, directory: string, wanted: string[], url?: string): Promise<StepResult> {
