@@ -8,7 +8,7 @@ import { undoTargets } from './alembic-undo.js';
 import { releases } from '../releases.js';
 import { alembicRows } from './applied.js';
 import { applyPending } from './apply-pending.js';
-import { compareRevisions, demandReachable, demandSame } from './compare.js';
+import { compareRevisions, demandReachable, demandSame, tellLeft } from './compare.js';
 import type { MigrationTool } from './contract.js';
 import { demandFollows, leadingTo } from './rehearsal-copy.js';
 import { databaseOf } from './tool-settings.js';
@@ -58,14 +58,12 @@ async function runUpgrade(context: StepContext, directory: string, wanted: strin
     await context.read(alembicRequest(context, directory, ['upgrade', 'head'], leadingTo(context, url)));
   } catch (error) {
     if (!isExit(error)) throw error;
-    const { missing } = compareRevisions(await applied(context, url), wanted);
-    const left = missing.join(', ') || 'nothing';
-    const half = 'what ran outside a transaction may be half-changed: put the data back before trying again';
+    const left = compareRevisions(await applied(context, url), wanted);
     throw fail(
       'MigrationFailed',
-      `alembic upgrade head failed: ${pythonError(error) ?? rootMessage(error)}; not applied: ${left}; ${half}`,
+      `alembic upgrade head failed: ${pythonError(error) ?? rootMessage(error)}; ${tellLeft(left)}`,
       {
-        missing,
+        missing: left.missing,
         ...detailsOf(error),
       },
     );

@@ -5,7 +5,7 @@ import type { Argv, CheckResult, Definition, Migrations, Release, StepResult } f
 import { unasked, type StepContext } from '../context.js';
 import { liveRelease } from '../runtime/live-release.js';
 import { applyPending } from './apply-pending.js';
-import { compareRevisions, demandReachable, demandSame } from './compare.js';
+import { compareRevisions, demandReachable, demandSame, tellLeft } from './compare.js';
 import type { MigrationTool } from './contract.js';
 import { demandFollows, leadingTo } from './rehearsal-copy.js';
 import { toolLine, toolPlace, toolRequest } from './tool-request.js';
@@ -79,10 +79,9 @@ async function runUpgrade(context: StepContext, directory: string, wanted: strin
     await context.read(toolRequest(context, directory, argv, leadingTo(context, url)));
   } catch (error) {
     if (!isExit(error)) throw error;
-    const { missing } = compareRevisions(await applied(context, url), wanted);
-    const half = 'the schema may be half-changed: put the data back before trying again';
-    throw fail('MigrationFailed', `${rootMessage(error)}; not applied: ${missing.join(', ') || 'nothing'}; ${half}`, {
-      missing,
+    const left = compareRevisions(await applied(context, url), wanted);
+    throw fail('MigrationFailed', `${rootMessage(error)}; ${tellLeft(left)}`, {
+      missing: left.missing,
       ...detailsOf(error),
     });
   }

@@ -4,7 +4,7 @@ import type { StepContext } from '../context.js';
 import { source } from '../source/lookup.js';
 import { sequelizeRows } from './applied.js';
 import { applyPending } from './apply-pending.js';
-import { compareRevisions, demandReachable, demandSame } from './compare.js';
+import { compareRevisions, demandReachable, demandSame, tellLeft } from './compare.js';
 import type { MigrationTool } from './contract.js';
 import { checkSequelize } from './sequelize-checks.js';
 import { liveMigrations, migrationsFolder, toolPath } from './sequelize-settings.js';
@@ -59,10 +59,12 @@ async function runMigrate(context: StepContext, directory: string, wanted: strin
   } catch (error) {
     if (!isExit(error)) throw error;
     // They run in the order of their names: the first that is not applied is the one that failed.
-    const [failed] = compareRevisions(await applied(context, url), wanted).missing;
+    const left = compareRevisions(await applied(context, url), wanted);
+    const [failed] = left.missing;
     const half =
       'sequelize has no transaction around a migration, so the schema may be half-changed: put the data back before trying again';
-    throw fail('MigrationFailed', `${failed ?? 'db:migrate'} failed: ${rootMessage(error)}; ${half}`, {
+    const next = failed === undefined || left.extra.length > 0 ? tellLeft(left) : half;
+    throw fail('MigrationFailed', `${failed ?? 'db:migrate'} failed: ${rootMessage(error)}; ${next}`, {
       failed,
       ...detailsOf(error),
     });

@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { alembicRequest } from '../../../src/activities/migrations/alembic-settings.js';
 import { migrationTool } from '../../../src/activities/migrations/lookup.js';
 import type { Release } from '../../../src/model.js';
 import { freshDatabase } from '../../stack/database.js';
@@ -36,6 +37,19 @@ async function ask<T extends object>(sql: string): Promise<T[]> {
   } finally {
     await client.end();
   }
+}
+const migrateAs = (step: ReturnType<AlembicProject['step']>, name: string) =>
+  step.change(name, alembicRequest(step, project.directory, ['upgrade', 'head']));
+/** Until so many sessions of this database wait for a lock. */
+async function waiting(count: number): Promise<void> {
+  await expect
+    .poll(
+      () => ask(`SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`),
+      {
+        timeout: 60_000,
+      },
+    )
+    .toHaveLength(count);
 }
 const exists = async (table: string) =>
   (await ask<{ n: string }>(`SELECT to_regclass('${table}') AS n`))[0]!.n !== null;
@@ -112,6 +126,51 @@ describe('alembic', () => {
     const second = using(release);
     await expect(second.upgrade()).rejects.toMatchObject(failing('"nowhere" does not exist'));
     expect(second.step.changes).toEqual([]);
+  });
+
+  it('beside another migrator says so, runs nothing again once all is applied, and takes nothing of the other back', async () => {
+    const held = `op.execute("CREATE TABLE two (id int)"); op.execute("INSERT INTO two VALUES (1)"); op.execute("SELECT pg_advisory_xact_lock(7)")`;
+    const one = project.release('1', { one: revision('one') });
+    await using(one).upgrade();
+    const release = project.release('2', { one: revision('one'), two: revision('two', ['one'], held) });
+    const holder = new pg.Client({ connectionString: project.database.ownerUrl });
+    await holder.connect();
+    await holder.query('SELECT pg_advisory_lock(7)');
+    const other = using(release, { at: { step: 'rehearse' }, previous: one });
+    const others = migrateAs(other.step, 'other');
+    await waiting(1);
+    const ours = using(release, { at: { try: 2 }, previous: one });
+    const refused = expect(ours.upgrade()).rejects.toMatchObject(
+      failing('yet all that was wanted is applied: another migrator was at it at the same time'),
+    );
+    // The second one waits for what the first one made.
+    await waiting(2);
+    await holder.end();
+    await others;
+    await refused;
+    expect([await ours.applied(), await ask('SELECT id FROM two')]).toEqual([['one', 'two'], [{ id: 1 }]]);
+    const again = using(release, { at: { try: 3 }, previous: one });
+    expect([(await again.upgrade()).note, again.step.changes]).toEqual(['no migration is pending', []]);
+
+    // Between the look and the act: a release that ours has never heard of.
+    const foreign = { one: revision('one'), two: revision('two', ['one'], held), x: revision('x', ['two']) };
+    const next = project.release('3', { ...foreign, x: '', y: revision('y', ['two']) });
+    const late = using(next, { at: { try: 4 }, previous: release });
+    const change = late.step.change.bind(late.step);
+    Object.assign(late.step, {
+      change: async (...asked: Parameters<typeof change>) => {
+        const stranger = project.release('x', foreign);
+        await migrateAs(using(stranger, { at: { step: 'rehearse' } }).step, 'stranger');
+        project.release('3', { ...foreign, x: '', y: revision('y', ['two']) });
+        return change(...asked);
+      },
+    });
+    await expect(late.upgrade()).rejects.toMatchObject(
+      failing('the database has x, which this release does not know: another migrator was here meanwhile'),
+    );
+    const back = using(next, { at: { undo: true }, previous: release });
+    await expect(back.downgrade(['one', 'two'])).rejects.toMatchObject(failing('nothing was undone'));
+    expect([await exists('x'), await exists('y'), back.step.changes]).toEqual([true, false, []]);
   });
 
   it('keeps a revision that no known code has as it is, and neither migrates nor undoes it', async () => {
