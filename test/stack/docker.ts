@@ -5,18 +5,19 @@ import { describe } from 'vitest';
 /** Debian with Python: what every image of the tests is made from, since no registry can be counted on. */
 export const baseImage = 'slipway-base:bookworm';
 
-const works = answers();
-if (!works && process.env.SLIPWAY_NEEDS_DOCKER)
+/** Whether an engine, compose and the base image are there. */
+export const dockerWorks = answers();
+if (!dockerWorks && process.env.SLIPWAY_NEEDS_DOCKER)
   throw new Error(
     'SLIPWAY_NEEDS_DOCKER is set, but no docker engine with compose and the base image answers: node scripts/docker-engine.mjs',
   );
-if (!works)
+if (!dockerWorks)
   console.warn(
     'tests with docker are left out: no engine with compose and the base image answers (node scripts/docker-engine.mjs)',
   );
 
 /** Tests that need a real engine; without one they are skipped, unless SLIPWAY_NEEDS_DOCKER says that there has to be one. */
-export const describeWithDocker = works ? describe : describe.skip;
+export const describeWithDocker = dockerWorks ? describe : describe.skip;
 
 /** What docker prints. Throws where it fails. */
 export function docker(...argv: string[]): string {

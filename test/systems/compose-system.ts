@@ -11,6 +11,8 @@ export interface ComposeSystem extends Served {
   /** Of the compose project and the images. */
   name: string;
   url: string;
+  /** The live checkout. */
+  directory: string;
 }
 
 const server = `
@@ -47,7 +49,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(('0.0.0.0', 8000), Handler).serve_forever()
 `;
 
-export async function withComposeSystem(use: (system: ComposeSystem) => Promise<void>): Promise<void> {
+/** @param temporal `host:port`. @default the suite's */
+export async function withComposeSystem(use: (system: ComposeSystem) => Promise<void>, temporal?: string): Promise<void> {
   const name = uniqueName();
   const folder = mkdtempSync(join(tmpdir(), `${name}-`));
   const [origin, directory, systems, state] = ['origin', 'live', 'systems', 'state'].map((part) => join(folder, part)) as [string, string, string, string];
@@ -59,9 +62,9 @@ export async function withComposeSystem(use: (system: ComposeSystem) => Promise<
   mkdirSync(systems);
   cpSync(new URL('../../examples/shop/people.yaml', import.meta.url), join(folder, 'people.yaml'));
   writeFileSync(join(systems, `${name}.yaml`), definition(name, directory, port));
-  const served = await serve(`${name}/local`, { systems, state });
+  const served = await serve(`${name}/local`, { systems, state }, temporal);
   try {
-    await use({ ...served, name, url: `http://127.0.0.1:${port}` });
+    await use({ ...served, name, directory, url: `http://127.0.0.1:${port}` });
   } finally {
     await served.close();
     removeAll(name);
