@@ -47,7 +47,7 @@ export async function choose(context: Step): Promise<Choice> {
   if (sameSets(now, point.revisions) && runs && !mayHaveChanged(context)) {
     return decided({
       decision: 'keep',
-      reason: `the applied revisions are those that ${target?.version ?? 'nothing'} left`,
+      reason: `the applied revisions are those that ${target?.version ?? 'nothing'} left; what was written since stays`,
       loss: {},
       drops: [],
       asks: false,

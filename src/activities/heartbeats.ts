@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Context } from '@temporalio/activity';
 
 /**
@@ -19,10 +20,13 @@ export function heartbeats(step: string) {
   const stop = () => (context.cancellationDetails?.cancelRequested ? cancel : detach).abort();
   if (heard.aborted) stop();
   else heard.addEventListener('abort', stop, { once: true });
+  const interrupted = AbortSignal.any([cancel.signal, detach.signal]);
+  // Each of many checks listens.
+  setMaxListeners(0, cancel.signal, detach.signal, interrupted);
   return {
     cancelled: cancel.signal,
     detach: detach.signal,
-    interrupted: AbortSignal.any([cancel.signal, detach.signal]),
+    interrupted,
     left: () => detach.signal.aborted,
     say: (text: string) => {
       line = text.slice(0, 200);

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import { readEvidence, type EvidenceEntry } from '../lib/evidence.js';
 import { writeAtomic } from '../lib/files.js';
-import type { CheckReport, Plan, Run } from '../model.js';
+import type { CheckReport, Choice, Plan, Run } from '../model.js';
 
 export const reportPath = (folder: string) => join(folder, 'report.md');
 
@@ -56,7 +56,7 @@ interface StepData {
   try: number;
   outcome: string;
   message?: string;
-  result?: { note?: string } & Partial<CheckReport>;
+  result?: { note?: string } & Partial<CheckReport> & Partial<Pick<Choice, 'decision' | 'reason'>>;
 }
 interface CommandData {
   argv: string[];
@@ -81,6 +81,8 @@ function stepLine(row: (mark: string, text: string) => string[], data: StepData)
   const checked = data.result?.results
     ? `${data.result.results.filter((one) => one.outcome === 'pass').length} checks passed${failed.length > 0 ? `, failed: ${failed.join(', ')}` : ''}`
     : '';
+  // What is going to be done, maybe only once somebody agrees.
+  if (data.result?.decision) return row('decided', `**${name}** ${data.result.decision}: ${data.result.reason}`);
   return row(
     data.outcome === 'done' && failed.length === 0 ? '✔' : '✖',
     `**${name}** ${data.result?.note ?? data.message ?? checked}`,

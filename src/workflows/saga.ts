@@ -272,8 +272,10 @@ function gateText(run: Run, name: string, choice?: Choice): string {
 function choiceLines(choice: Choice): string[] {
   const loss =
     choice.loss === null
-      ? ['rows that would be lost: unknown']
-      : Object.entries(choice.loss).map(([table, rows]) => `${table}: ${rows} rows would be lost`);
+      ? ['changes that would be lost: unknown']
+      : Object.entries(choice.loss).map(
+          ([table, rows]) => `${table}: at least ${rows} ${rows === 1 ? 'change' : 'changes'} would be lost`,
+        );
   return [
     `${choice.decision}: ${choice.reason}`,
     ...(loss.length > 0 ? loss : ['no row would be lost']),

@@ -274,7 +274,7 @@ describe('deploy', () => {
       expect(questions[0]).toMatchObject({
         name: 'rollback',
         is: 'gate',
-        detail: ['put-back: the data of noon', 'main.public.orders: 3 rows would be lost'],
+        detail: ['put-back: the data of noon', 'main.public.orders: at least 3 changes would be lost'],
       });
       await handle.cancel();
       expect(log).not.toContain('undo migrate putBack');
