@@ -14,3 +14,10 @@ it('docs/checks.md shows each kind of check, all without an error', async () => 
   const missing = Object.keys(checkKinds).filter((kind) => !new RegExp(`[{ ]${kind}:`).test(example));
   expect(missing).toEqual([]);
 });
+
+it('README.md shows a definition without an error', async () => {
+  const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8')) ?? [];
+  const { errors } = await inSystems({ 'notes.yaml': example }, (dir) => validateFile(join(dir, 'notes.yaml')));
+  expect(example).toContain('system: notes');
+  expect(errors).toEqual([]);
+});

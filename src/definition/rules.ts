@@ -18,6 +18,7 @@ export function breaches(tree: MapTree, environments: string[]): string[] {
     ...placesInside(tree),
     ...effects(tree),
     ...expressions(tree),
+    ...bounds(tree),
     ...zone(tree),
     ...encryption(tree),
   ];
@@ -199,6 +200,19 @@ function expressions(tree: MapTree): string[] {
     } catch (error) {
       errors.push(told(node.at, 'a regular expression', (error as Error).message.split(': ').at(-1)!));
     }
+  });
+  return errors;
+}
+
+/** What no number can be. */
+function bounds(tree: MapTree): string[] {
+  const errors: string[] = [];
+  walk(tree, (node) => {
+    if (node.is !== 'map') return;
+    const [over, under] = [node.entries.get('over'), node.entries.get('under')];
+    if (over?.is !== 'scalar' || under?.is !== 'scalar') return;
+    if (typeof over.value === 'number' && typeof under.value === 'number' && over.value >= under.value)
+      errors.push(told(over.at, `less than \`under: ${under.value}\``, describe(over.value)));
   });
   return errors;
 }

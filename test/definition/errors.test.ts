@@ -324,6 +324,12 @@ const mistakes: [title: string, from: string, to: string, errors: string[]][] = 
     ],
   ],
   [
+    'bounds that no number meets',
+    'expect: 200 }',
+    'expect: { json: { notes: { over: 500, under: 3 } } } }',
+    ['systems/shop.yaml:21:61 verify.health.expect.json.notes.over: expected less than `under: 3`, got 500'],
+  ],
+  [
     'a promotion from nowhere',
     '    host: localhost',
     '    promote_from: dev\n    host: localhost',
