@@ -62,7 +62,9 @@ async function end(folder: string, { number, by }: Attempt): Promise<void> {
   };
   // It may have left this act alone, and be at others.
   if (isAlive(by)) return;
-  if (!(await holds(swept, () => killMs))) throw left(`what the worker of attempt ${number} ran cannot be ended`);
+  // Twice: of what was begun during the first look only the second one can tell.
+  for (let look = 1; look <= 2; look += 1, await wait(10))
+    if (!(await holds(swept, () => killMs))) throw left(`what the worker of attempt ${number} ran cannot be ended`);
 }
 
 async function holds(what: () => boolean, withinMs: () => number): Promise<boolean> {
