@@ -81,8 +81,11 @@ async function takeOver(
 
   const faults: string[] = [];
   const began = await act({ ...given, attempt: 2 }, async () => {
-    const left = had.attached.filter(acts).length;
-    if (left > 0) faults.push(`${left} processes of the first attempt lived when the second one began`);
+    // What was only being started when it was counted may have become the command that outlives its worker.
+    const command = Number(read(join(given.folder, 'command', 'process'))[0]?.split(' ')[1]);
+    const left = had.attached.filter((pid) => acts(pid) && sessionOf(pid) !== command);
+    for (const pid of left)
+      faults.push(`a process of the first attempt lived when the second one began: ${commandLine(pid)}`);
     return effects(given);
   });
   const done = await effects(given);
@@ -115,7 +118,7 @@ async function effects({ folder, database, trial }: Omit<Act, 'attempt'>): Promi
     'SELECT n, attempt, by FROM effects WHERE trial = $1 ORDER BY n',
     [trial],
   );
-  return { dumped: lines(join(folder, 'dumped')), rows, live: readFileSync(join(folder, 'live'), 'utf8') };
+  return { dumped: read(join(folder, 'dumped')), rows, live: readFileSync(join(folder, 'live'), 'utf8') };
 }
 
 /** The first attempt, in a process of its own, which is at the act once this resolves. */
@@ -128,7 +131,8 @@ async function begin(given: Omit<Act, 'attempt'>): Promise<ChildProcess> {
   return child;
 }
 
-function lines(path: string): string[] {
+/** Its lines; none where it is not there. */
+function read(path: string): string[] {
   try {
     return readFileSync(path, 'utf8').split('\n').filter(Boolean);
   } catch {
@@ -138,11 +142,16 @@ function lines(path: string): string[] {
 
 /** One without a command line has given up its memory, and is as good as gone. */
 function acts(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1') !== '';
-  } catch {
-    return false;
-  }
+  return commandLine(pid) !== '';
+}
+
+function commandLine(pid: number): string {
+  return read(`/proc/${pid}/cmdline`).join(' ').replaceAll('\0', ' ');
+}
+
+function sessionOf(pid: number): number {
+  const stat = read(`/proc/${pid}/stat`).join('');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]);
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {
