@@ -29,13 +29,17 @@ export function findAtWork(home: string): AtWork | undefined {
   };
 }
 
+export function isGuard(command: string): boolean {
+  return command.includes('read -r sign group');
+}
+
 /** Of that worker, but for the guard that ends them with it. */
 export function childrenOf(worker: number): Pick<AtWork, 'attached' | 'detached'> {
   const found: Pick<AtWork, 'attached' | 'detached'> = { attached: [], detached: [] };
   const parents = processes();
   const collect = (parent: number, into: 'attached' | 'detached') => {
     for (const { pid, command } of parents.get(parent) ?? []) {
-      if (command.includes('read -r sign group')) continue;
+      if (isGuard(command)) continue;
       const kind = command.includes('slipway_folder=') ? 'detached' : into;
       found[kind].push(pid);
       collect(pid, kind);

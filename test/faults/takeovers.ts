@@ -7,7 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freshDatabase } from '../stack/database.js';
 import { act, type Act } from './act.js';
-import { childrenOf } from './at-work.js';
+import { childrenOf, isGuard } from './at-work.js';
 import { ask } from './data.js';
 import { generator } from './generator.js';
 
@@ -81,9 +81,9 @@ async function takeOver(
 
   const faults: string[] = [];
   const began = await act({ ...given, attempt: 2 }, async () => {
-    // What was only being started when it was counted may have become the command that outlives its worker.
+    // What was only being started when it was counted may have become the command that outlives its worker, or the guard, which ends by itself.
     const command = Number(read(join(given.folder, 'command', 'process'))[0]?.split(' ')[1]);
-    const left = had.attached.filter((pid) => acts(pid) && sessionOf(pid) !== command);
+    const left = had.attached.filter((pid) => acts(pid) && sessionOf(pid) !== command && !isGuard(commandLine(pid)));
     for (const pid of left)
       faults.push(`a process of the first attempt lived when the second one began: ${commandLine(pid)}`);
     return effects(given);
