@@ -14,7 +14,7 @@ describe.skipIf(!canMount)('a full disk under a SQLite file', { timeout: 60_000 
   beforeAll(async () => {
     disk = smallDisk(60);
     app = await makeApp({ at: disk.path });
-    app.sql(`INSERT INTO tags (name, sound) VALUES ('large', randomblob(8000000))`);
+    app.sql(`INSERT INTO tags (name, sound) VALUES ('large', randomblob(3000000))`);
     dump = app.dump();
     backup = await app.store.backup(app.context, app.folder);
     standby = await app.store.standby(app.context);
