@@ -12,7 +12,8 @@ describe('a new build of the workflows', () => {
   it('takes the new runs, while a run that waits since before ends on the build it began on', async () => {
     const old = await bundleWorkflows();
     // Another step in the same place: a run of the old build would not get on with this one.
-    const next = `${old.replaceAll("await check('preflight')", "await check('verify')")}\n// the next build`;
+    // The mark stands first: after the inline source map it would be decoded as part of that.
+    const next = `// the next build\n${old.replaceAll("await check('preflight')", "await check('verify')")}`;
     expect(
       next.includes("await check('verify')") && !next.includes("await check('preflight')"),
       'the bundle holds the step to change',
