@@ -9,8 +9,6 @@ const built = {
   migrations: ['sequelize', 'alembic', 'django', 'command'],
   databases: ['postgres', 'sqlite'],
 };
-/** Kinds whose tools run inside a service, too. */
-const builtInside = ['postgres', 'sqlite', 'sequelize', 'alembic', 'django'];
 /** Sections and options that wait for their build, by path. */
 const later = ['window.announce', 'notes', 'notify'];
 
@@ -32,13 +30,11 @@ export function unbuilt(definition: Definition): string[] {
   return parts.map(([name, path]) => `${name} (${place(definition, path)})`);
 }
 
-/** Kinds that are not built, and `in` of those that are. */
+/** Kinds that are not built. */
 function kinds(holder: object, word: string, known: string[], done: string[], at = word): Part[] {
-  return Object.entries(holder).flatMap(([kind, options]: [string, { in?: string } | undefined]): Part[] => {
-    if (!known.includes(kind) || options === undefined) return [];
-    const path = at === word ? `${at}.${kind}` : at;
-    if (!done.includes(kind)) return [[`${word} ${kind}`, path]];
-    return options.in === undefined || builtInside.includes(kind) ? [] : [[`${word} ${kind} in ${options.in}`, path]];
+  return Object.entries(holder).flatMap(([kind, options]: [string, unknown]): Part[] => {
+    if (!known.includes(kind) || options === undefined || done.includes(kind)) return [];
+    return [[`${word} ${kind}`, at === word ? `${at}.${kind}` : at]];
   });
 }
 

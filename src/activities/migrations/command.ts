@@ -4,6 +4,7 @@ import { readHistory } from '../../lib/history.js';
 import type { Argv, CheckResult, Definition, Migrations, Release, StepResult } from '../../model.js';
 import { unasked, type StepContext } from '../context.js';
 import { liveRelease } from '../runtime/live-release.js';
+import { imagesOverride } from '../source/images/record.js';
 import { applyPending } from './apply-pending.js';
 import { compareRevisions, demandReachable, demandSame, tellLeft } from './compare.js';
 import type { MigrationTool } from './contract.js';
@@ -33,18 +34,23 @@ async function known(context: StepContext, release: Release): Promise<string[] |
   const entry = entries.find((one) => one.run === release.run);
   if (entry) return entry.revisions[databaseOf(context.definition)] ?? [];
   const { heads } = commandOf(context.definition);
-  if (existsSync(context.staged(release))) return revisionsOf(context, context.staged(release), heads);
+  if (isFetched(context, release)) return revisionsOf(context, context.staged(release), heads);
   const isLive = liveRelease(context.run, context.at)?.sha === release.sha;
   return isLive ? revisionsOf(context, context.definition.directory, heads) : undefined;
 }
 
+/** Whether its code stands beside the live one: its checkout, or for a tool inside a service its image. */
+function isFetched(context: StepContext, release: Release): boolean {
+  const inside = commandOf(context.definition).in !== undefined;
+  return existsSync(inside ? imagesOverride(context, release) : context.staged(release));
+}
+
 async function applied(context: StepContext, url?: string): Promise<string[]> {
   const { run, at, definition } = context;
-  const staged = context.staged(run.version);
-  const rehearsing = at.step === 'rehearse' && existsSync(staged);
+  const rehearsing = at.step === 'rehearse' && isFetched(context, run.version);
   // Before the first release there is no code that could be asked.
   if (liveRelease(run, at) === null && !rehearsing) return [];
-  const checkout = rehearsing ? staged : definition.directory;
+  const checkout = rehearsing ? context.staged(run.version) : definition.directory;
   const leading = url === undefined ? {} : leadingTo(context, url);
   return revisionsOf(context, checkout, commandOf(definition).applied, leading);
 }

@@ -104,10 +104,11 @@ function oneOffOfService(asker: Asker, request: CommandRequest & { in: string })
   return { before: [...compose, 'run', '--rm', '--no-deps', '-T'], of: request.in };
 }
 
-/** Scripts may have removed the container: `stop` noted what was mounted where. */
+/** With what is mounted where. Scripts may have removed the container: `stop` noted it. */
 async function oneOffOfContainer(asker: Asker, request: CommandRequest & { in: string }): Promise<OneOff> {
   const { definition, folder, run, at, variables } = asker;
-  const kept = await readJson<Container>(keptContainerPath(folder));
+  const [present] = await inspectContainers(asker.read, [definition.runtime.container?.name ?? request.in]);
+  const kept = (await readJson<Container>(keptContainerPath(folder))) ?? present;
   const release = request.of ?? liveRelease(run, at);
   const images = release ? await imagesOf(asker, release) : {};
   const image = (images[request.in] ?? Object.values(images)[0])?.id ?? kept?.image;

@@ -25,7 +25,7 @@ interface StepOptions {
   previous?: Release;
 }
 
-const manage = `import os, sys
+export const manage = `import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
 from django.core.management import execute_from_command_line
 execute_from_command_line(sys.argv)

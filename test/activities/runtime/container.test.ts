@@ -92,6 +92,8 @@ describeWithDocker('one container that scripts run', () => {
     await start(stand.step());
     const argv = ['sh', '-c', 'cat /data/starts; printf %s "$TOKEN"'];
     expect((await stand.step().read({ in: stand.name, argv })).stdout).toBe('started\na$b"c');
+    // A release's own sees the volume also while another one runs.
+    expect((await stand.step().read({ in: stand.name, of: release, argv })).stdout).toBe('started\na$b"c');
     await stop(stand.step({ step: 'stop' }));
     expect(docker('ps', '--all', '--quiet', '--filter', `name=${stand.name}`)).toBe('');
     const apart = stand.step({ step: 'migrate' });
