@@ -21,9 +21,6 @@ export function unbuilt(definition: Definition): string[] {
     ...Object.entries(databases).flatMap(([name, database]) =>
       kinds(database, 'database', ['postgres', 'sqlite'], built.databases, `databases.${name}`),
     ),
-    ...(onSqlite(definition, migrations.sequelize)
-      ? ([['migrations sequelize on sqlite', 'migrations.sequelize']] as Part[])
-      : []),
     ...kinds(migrations, 'migrations', ['sequelize', 'alembic', 'django', 'command'], built.migrations),
     ...later.filter((path) => at(definition, path) !== undefined).map((path): Part => [path.replace('.', ' '), path]),
   ];
@@ -36,12 +33,6 @@ function kinds(holder: object, word: string, known: string[], done: string[], at
     if (!known.includes(kind) || options === undefined || done.includes(kind)) return [];
     return [[`${word} ${kind}`, at === word ? `${at}.${kind}` : at]];
   });
-}
-
-/** Whether that tool's database is a SQLite file. */
-function onSqlite({ databases }: Definition, tool: { database?: string } | undefined): boolean {
-  const database = tool && databases[tool.database ?? Object.keys(databases)[0] ?? ''];
-  return database !== undefined && 'sqlite' in database;
 }
 
 function at(definition: Definition, path: string): unknown {

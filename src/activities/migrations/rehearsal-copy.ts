@@ -21,7 +21,7 @@ export function leadingTo(context: StepContext, url: string): Record<string, str
   if (variable === undefined)
     throw fail('BadDefinition', `${where}: a rehearsal needs sqlite.variable, which leads the application to the copy`);
   // A URL stays one, with the driver that the application names.
-  const [scheme = ''] = /^sqlite[^:]*:\/\/\/?/.exec(env.get(variable)?.reveal() ?? '') ?? [];
+  const [scheme = ''] = /^sqlite[^:]*:(\/\/\/?)?/.exec(env.get(variable)?.reveal() ?? '') ?? [];
   return { [variable]: `${scheme}${url}` };
 }
 
@@ -36,7 +36,8 @@ export async function demandFollows(
 ): Promise<void> {
   const name = `slipway_nowhere_${randomBytes(6).toString('hex')}`;
   const inPostgres = 'postgres' in migratedDatabase(context.definition);
-  const leading = leadingTo(context, inPostgres ? urlOfDatabase(url, name) : `/${name}/none.db`);
+  // Some make the folders above a file that is missing: below this one nothing can be made.
+  const leading = leadingTo(context, inPostgres ? urlOfDatabase(url, name) : `/dev/null/${name}/none.db`);
   try {
     await context.read(asking(leading));
   } catch (error) {

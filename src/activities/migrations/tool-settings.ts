@@ -35,14 +35,10 @@ export function migratedDatabase(definition: Definition): Database {
   return definition.databases[databaseOf(definition)]!;
 }
 
-/** Where the live database is: its URL, or the path of its file on this host. Throws NotBuilt for a tool that never met SQLite. */
+/** Where the live database is: its URL, or the path of its file on this host. */
 export async function liveUrl(context: StepContext): Promise<string> {
-  const { definition, env } = context;
-  const database = migratedDatabase(definition);
-  if ('postgres' in database) return env.value(database.postgres.url);
-  const { kind } = declaredTool(definition);
-  const where = definition.positions[`migrations.${kind}`] ?? definition.environment;
-  if (kind === 'sequelize') throw fail('NotBuilt', `${where}: sequelize on SQLite is not built into this Slipway`);
+  const database = migratedDatabase(context.definition);
+  if ('postgres' in database) return context.env.value(database.postgres.url);
   return liveFile(context, database.sqlite);
 }
 

@@ -57,30 +57,33 @@ export const tools: Record<string, (modules: string) => Promise<Tool>> = {
       remove: () => project.remove(),
     };
   },
-  'sequelize-cli on PostgreSQL': async (modules) => {
-    const project = await makeProject(modules);
-    const other = await makeProject(modules);
-    const bad = `await q.sequelize.query('SELECT 1 FROM nowhere');`;
-    const texts = {
-      '1-one.js': sequelizeTable('one'),
-      '2-two.js': sequelizeTable('two'),
-      '3-three.js': sequelizeMigration(bad),
-    };
-    return {
-      directory: project.directory,
-      names: ['1-one.js', '2-two.js'],
-      bad: '3-three.js',
-      release: (version, names) => project.release(version, pick(texts, names)),
-      step: (_version, at) => project.step({ at }),
-      another: async () => other.database.ownerUrl,
-      remove: async () => {
-        await other.remove();
-        await project.remove();
-      },
-    };
-  },
+  'sequelize-cli on PostgreSQL': (modules) => makeSequelize(modules, 'PostgreSQL'),
+  'sequelize-cli on SQLite': (modules) => makeSequelize(modules, 'SQLite'),
   'commands on SQLite': makeCommands,
 };
+
+async function makeSequelize(modules: string, on: 'PostgreSQL' | 'SQLite'): Promise<Tool> {
+  const project = await makeProject(modules, on);
+  const other = await makeProject(modules, on);
+  const bad = `await q.sequelize.query('SELECT 1 FROM nowhere');`;
+  const texts = {
+    '1-one.js': sequelizeTable('one'),
+    '2-two.js': sequelizeTable('two'),
+    '3-three.js': sequelizeMigration(bad),
+  };
+  return {
+    directory: project.directory,
+    names: ['1-one.js', '2-two.js'],
+    bad: '3-three.js',
+    release: (version, names) => project.release(version, pick(texts, names)),
+    step: (_version, at) => project.step({ at }),
+    another: async () => other.url,
+    remove: async () => {
+      await other.remove();
+      await project.remove();
+    },
+  };
+}
 
 /** A tool as somebody might have written it: migrations are SQL files, what is applied stands in a table. */
 const script = `import os, pathlib, sqlite3, sys
