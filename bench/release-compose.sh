@@ -1,13 +1,7 @@
 #!/usr/bin/env bash
-# A release of a compose system as a runbook would have it: the same commands as Slipway's, one after the other. Each phase writes
-# `name milliseconds` to $PHASES. Wanted: LIVE WORK VERSION PHASES PROJECT URL; WORK is an empty folder.
-set -euo pipefail
-cd "$LIVE"
-set -a
-. ./.env
-set +a
-began=$(date +%s%3N)
-phase() { local now; now=$(date +%s%3N); echo "$1 $((now - began))" >>"$PHASES"; began=$now; }
+# A release of a compose system as a runbook would have it: the same commands as Slipway's, one after the other.
+# Wanted: VERSION PROJECT URL, and what release-begin.sh wants.
+. "$(dirname "$0")/release-begin.sh"
 compose() { docker compose --project-name "$PROJECT" --file compose.yaml "$@"; }
 running() { [ "$(compose ps --quiet --status running | wc -l)" = "$1" ]; }
 
@@ -28,6 +22,7 @@ running 2
 docker inspect $(compose ps --quiet) >"$WORK/containers"
 docker image inspect "$(docker inspect --format '{{.Image}}' "$(compose ps --quiet app)")" >"$WORK/image"
 compose exec -T app sh -c 'test ! -e /checks/hold || sleep 299'
+ask_server
 phase preflight
 
 git worktree add --quiet --detach "$WORK/code" "$sha"
@@ -36,9 +31,15 @@ id=$(docker image inspect --format '{{.Id}}' "$PROJECT/app:$VERSION")
 printf 'services:\n  app:\n    image: "%s"\n' "$id" >"$WORK/images.yaml"
 phase fetch
 
+backup
+phase backup
+
 compose stop app proxy 2>"$WORK/stop.log"
 running 0
 phase stop
+
+standby
+phase standby
 
 git checkout --quiet --no-overwrite-ignore --detach "$sha"
 [ "$(git rev-parse HEAD)" = "$sha" ]
@@ -59,5 +60,5 @@ within healthy
 compose logs --no-color --no-log-prefix app >"$WORK/app.log"
 grep -qx "serving $VERSION" "$WORK/app.log"
 ! grep -q Traceback "$WORK/app.log"
-get /work >"$WORK/works"
+for id in $(seq 17); do get "/work?$id" >"$WORK/works"; done
 phase verify

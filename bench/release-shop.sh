@@ -1,27 +1,9 @@
 #!/usr/bin/env bash
-# The shop's release as a runbook would have it: the same commands as Slipway's, one after the other. Each phase writes `name milliseconds` to $PHASES.
-# Wanted: LIVE WORK VERSION LEDGER PHASES PUBLIC CLOSED DATABASE; WORK is an empty folder.
-set -euo pipefail
-cd "$LIVE"
-set -a
-. ./.env
-set +a
-began=$(date +%s%3N)
-phase() { local now; now=$(date +%s%3N); echo "$1 $((now - began))" >>"$PHASES"; began=$now; }
-ask() { psql "$1" -X -q -A -t -v ON_ERROR_STOP=1 -c "$2"; }
-beside() { psql "${SHOP_ADMIN_URL%/*}/postgres" -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
+# The shop's release as a runbook would have it: the same commands as Slipway's, one after the other.
+# Wanted: VERSION LEDGER PUBLIC CLOSED, and what release-begin.sh wants.
+. "$(dirname "$0")/release-begin.sh"
+BACKUP_URL=$SHOP_BACKUP_URL ADMIN_URL=$SHOP_ADMIN_URL
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-# Rows and a hash of every table, then owners and grants, so that two databases can be compared.
-contents() {
-  psql "$1" -X -q -A -t -v ON_ERROR_STOP=1 <<'SQL'
-SELECT format('SELECT %L, count(*), md5(string_agg(t::text, '','' ORDER BY t::text)) FROM %s t', oid::regclass, oid::regclass)
-FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname
-\gexec
-SELECT relname, relkind, relowner::regrole, relacl FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY relname;
-SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2;
-SELECT schemaname, sequencename, last_value FROM pg_sequences ORDER BY 1, 2;
-SQL
-}
 
 git fetch --quiet --tags origin
 sha=$(git rev-parse --verify --quiet "v$VERSION^{commit}")
@@ -38,28 +20,14 @@ git ls-tree -r -l "$sha" >"$WORK/tree"
 du -sk node_modules >"$WORK/size"
 df -Pk "$LIVE" "$WORK" >"$WORK/disk"
 node_modules/.bin/sequelize-cli db:migrate:status >"$WORK/status" 2>&1
-pg_dump --version >"$WORK/tools"
-pg_restore --version >>"$WORK/tools"
-ask "$SHOP_BACKUP_URL" 'SELECT pg_database_size(current_database()), current_setting($$max_connections$$), now(), (SELECT count(*) FROM pg_stat_activity)' >"$WORK/server"
-beside -c 'SELECT rolcreatedb FROM pg_roles WHERE rolname = current_user' >"$WORK/rights"
+ask_server
 phase preflight
 
 git worktree add --quiet --detach "$WORK/code" "$sha"
 (cd "$WORK/code" && npm ci --no-audit --no-fund --prefer-offline >"$WORK/npm.log" 2>&1)
 phase fetch
 
-pg_dump --format=custom --compress=0 --lock-wait-timeout=60000 "$SHOP_BACKUP_URL" | zstd -1 -q -o "$WORK/main.dump.zst"
-sha256sum "$WORK/main.dump.zst" >"$WORK/main.sha256"
-contents "$SHOP_BACKUP_URL" >"$WORK/live.contents"
-owner=$(beside -c "SELECT datdba::regrole FROM pg_database WHERE datname = '$DATABASE'")
-beside -c "CREATE DATABASE \"${DATABASE}__p_bash\" OWNER $owner TEMPLATE template0"
-sha256sum --quiet --check "$WORK/main.sha256"
-zstd -d -q "$WORK/main.dump.zst" -o "$WORK/main.dump"
-pg_restore --list --file="$WORK/main.list" "$WORK/main.dump"
-pg_restore --use-list="$WORK/main.list" --jobs=2 --exit-on-error --dbname="${SHOP_ADMIN_URL%/*}/${DATABASE}__p_bash" "$WORK/main.dump"
-contents "${SHOP_BACKUP_URL%/*}/${DATABASE}__p_bash" | cmp - "$WORK/live.contents"
-beside -c "DROP DATABASE \"${DATABASE}__p_bash\""
-rm "$WORK/main.dump"
+backup
 phase backup
 
 echo "stop $(cat VERSION)" >>"$LEDGER"
@@ -67,10 +35,7 @@ sh scripts/stop.sh
 for port in $PUBLIC $CLOSED; do ! listening "$port"; done
 phase stop
 
-beside -c "ALTER DATABASE \"$DATABASE\" ALLOW_CONNECTIONS false" \
-  -c "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '$DATABASE'" \
-  -c "CREATE DATABASE \"${DATABASE}__s_bash\" TEMPLATE \"$DATABASE\" STRATEGY FILE_COPY" \
-  -c "ALTER DATABASE \"$DATABASE\" ALLOW_CONNECTIONS true" >"$WORK/ended"
+standby
 phase standby
 
 [ "$(git rev-parse HEAD)" = "$before" ]

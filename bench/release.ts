@@ -7,14 +7,18 @@ import { isDeepStrictEqual, promisify } from 'node:util';
 import pg from 'pg';
 import { startPostgres, startTemporal } from '../src/lib/dev-servers.js';
 import { readEvidence } from '../src/lib/evidence.js';
+import { freshDatabase, type TestDatabase } from '../test/stack/database.js';
 import { docker, dockerWorks } from '../test/stack/docker.js';
 import { withComposeSystem } from '../test/systems/compose-system.js';
 import type { Served } from '../test/systems/serve.js';
 import { ending, withStand } from '../test/systems/stand.js';
 import type { Bench, Goal } from './lib/bench.js';
+import { leads } from './lib/leads.js';
 import { quantile, tableOf, type Samples } from './lib/samples.js';
 
 const bound = 0.75;
+/** Of the database that is backed up, beside the system's own rows. */
+const megabytes = 100;
 const sh = promisify(execFile);
 
 interface Servers {
@@ -91,15 +95,15 @@ async function releaseShop(servers: Servers, by: 'slipway' | 'bash'): Promise<Re
     async (stand) => {
       const { shop, database, state } = stand;
       await deploy(stand, '1.0.0');
+      await ask(database.ownerUrl, leads(megabytes));
       const ports = { PUBLIC: String(shop.publicPort), CLOSED: String(shop.closedPort) };
       const facts = { ...ports, LIVE: shop.directory, LEDGER: join(dirname(state), 'ledger'), DATABASE: database.name };
       const took =
         by === 'slipway' ? await deploy(stand, '2.0.0') : await runBook('release-shop.sh', dirname(state), facts);
       const health = await (await fetch(`${shop.url}/health`)).json();
       const { stdout: head } = await sh('git', ['rev-parse', 'HEAD'], { cwd: shop.directory });
-      const copies = `SELECT count(*)::int AS copies FROM pg_database WHERE datname LIKE '${database.name}\\_\\_s\\_%'`;
-      const [beside] = await ask(database.superuserUrl, copies);
-      const effects = { health, head, ...beside, ledger: await stand.ledger(), rows: await rowsOf(database.ownerUrl) };
+      const copies = await copiesOf(database);
+      const effects = { health, head, copies, ledger: await stand.ledger(), rows: await rowsOf(database.ownerUrl) };
       released = { ...took, effects };
     },
     { npm: true, servers, definition: forBench },
@@ -118,27 +122,54 @@ function forBench(yaml: string): string {
     .replace(/^ {2}guarded: .*\n/m, (line) => line + more.join(''));
 }
 
-async function releaseCompose({ temporal }: Servers, by: 'slipway' | 'bash'): Promise<Released> {
+async function releaseCompose({ temporal, postgres }: Servers, by: 'slipway' | 'bash'): Promise<Released> {
   let released: Released | undefined;
-  await withComposeSystem(async (system) => {
-    const { name, url, directory, home } = system;
-    await deploy(system, '1.0.0');
-    docker('exec', `${name}-app-1`, 'touch', '/checks/go');
-    const facts = { LIVE: directory, PROJECT: name, URL: url };
-    const took =
-      by === 'slipway'
-        ? await deploy(system, '2.0.0')
-        : await runBook('release-compose.sh', dirname(dirname(home)), facts);
-    const health = await (await fetch(`${url}/health`)).json();
-    const { stdout: head } = await sh('git', ['show', 'HEAD:VERSION'], { cwd: directory });
-    const states = docker('ps', '--filter', `name=${name}`, '--format', '{{.Names}} {{.State}}')
-      .replaceAll(name, '')
-      .split('\n')
-      .sort();
-    const inside = docker('exec', `${name}-app-1`, 'sh', '-c', 'cat /srv/VERSION; wc -l </checks/pids');
-    released = { ...took, effects: { health, head, states, inside } };
-  }, temporal);
+  const database = await freshDatabase(postgres);
+  const urls = { DATABASE_URL: database.ownerUrl, BACKUP_URL: database.backupUrl, ADMIN_URL: database.adminUrl };
+  const env = Object.entries(urls).map(([name, url]) => `${name}='${url}'\n`);
+  try {
+    await ask(database.ownerUrl, leads(megabytes));
+    await withComposeSystem(
+      async (system) => {
+        const { name, url, directory, home } = system;
+        await deploy(system, '1.0.0');
+        docker('exec', `${name}-app-1`, 'touch', '/checks/go');
+        const facts = { LIVE: directory, PROJECT: name, URL: url, DATABASE: database.name };
+        const took =
+          by === 'slipway'
+            ? await deploy(system, '2.0.0')
+            : await runBook('release-compose.sh', dirname(dirname(home)), facts);
+        const health = await (await fetch(`${url}/health`)).json();
+        const { stdout: head } = await sh('git', ['show', 'HEAD:VERSION'], { cwd: directory });
+        const states = docker('ps', '--filter', `name=${name}`, '--format', '{{.Names}} {{.State}}')
+          .replaceAll(name, '')
+          .split('\n')
+          .sort();
+        const inside = docker('exec', `${name}-app-1`, 'sh', '-c', 'cat /srv/VERSION; wc -l </checks/pids');
+        released = { ...took, effects: { health, head, states, inside, copies: await copiesOf(database) } };
+      },
+      { temporal, env: env.join(''), definition: withDatabase },
+    );
+  } finally {
+    await database.drop();
+  }
   return released!;
+}
+
+/** With backup and standby, and 20 probes. */
+function withDatabase(yaml: string): string {
+  const more = Array.from({ length: 16 }, (_, at) => at + 2).map(
+    (id) => `  works-${id}: { http: "/work?${id}", expect: 200 }\n`,
+  );
+  return `${yaml.replace(/^ {2}works: .*\n/m, (line) => line + more.join(''))}database:
+  postgres: { url: $DATABASE_URL, backup_url: $BACKUP_URL, admin_url: $ADMIN_URL }
+`;
+}
+
+/** Kept standby copies. A first release leaves one, too. */
+async function copiesOf({ superuserUrl, name }: TestDatabase): Promise<unknown> {
+  const copies = `SELECT count(*)::int AS copies FROM pg_database WHERE datname LIKE '${name}\\_\\_s\\_%'`;
+  return (await ask(superuserUrl, copies))[0];
 }
 
 /** As the CLI starts it, to its end; the phases are those of the evidence. */

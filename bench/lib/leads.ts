@@ -25,8 +25,8 @@ export interface Leads {
   urlOf(database: string): string;
 }
 
-/** On a server of its own: 500 organisations, leads of 395 random characters with a GIN index, as many events; about `megabytes` in all. */
-export async function withLeads(megabytes: number, use: (leads: Leads) => Promise<void>): Promise<void> {
+/** On a server of its own, a database of `leads`. */
+export async function withLeads(megabytes: number, use: (made: Leads) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
   await chmod(folder, 0o711);
   const server = await startPostgres({ folder: join(folder, 'server') });
@@ -43,8 +43,7 @@ export async function withLeads(megabytes: number, use: (leads: Leads) => Promis
     const context = stepContext({ definition: definitionOf(folder), folder: join(folder, 'run'), home: folder, env });
     const connections = { url: '$URL', backup_url: '$BACKUP_URL', admin_url: '$ADMIN_URL' };
     const sql = (text: string) => ask(database.ownerUrl, text);
-    // Measured: a lead with its indexes and its event take 770 bytes.
-    await sql(fill(Math.round((megabytes * 1e6) / 770)));
+    await sql(leads(megabytes));
     await ask(database.superuserUrl, 'VACUUM ANALYZE');
     await ask(database.superuserUrl, 'CHECKPOINT');
     const urlOf = (name: string) => Object.assign(new URL(database.superuserUrl), { pathname: `/${name}` }).href;
@@ -71,14 +70,19 @@ async function ask(url: string, text: string): Promise<Record<string, unknown>[]
   }
 }
 
-const fill = (rows: number) => `
+/** Makes 500 organisations, leads of 395 random characters with a GIN index, as many events; about `megabytes` in all, the same ones each time. */
+export function leads(megabytes: number): string {
+  // Measured: a lead with its indexes and its event take 770 bytes.
+  const rows = Math.round((megabytes * 1e6) / 770);
+  return `
   CREATE TABLE orgs (id int PRIMARY KEY, name text);
   INSERT INTO orgs SELECT i, 'org ' || i FROM generate_series(1, 500) i;
   CREATE TABLE leads (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), org int NOT NULL, body text NOT NULL, doc jsonb NOT NULL, at timestamptz DEFAULT now());
-  INSERT INTO leads (org, body, doc) SELECT i % 500 + 1, left(string_agg(md5(i || ' ' || k || random()), ''), 395),
-    jsonb_build_object('stage', i % 7, 'score', i % 1000, 'tags', jsonb_build_array(i % 13, i % 17))
+  INSERT INTO leads SELECT md5(i::text)::uuid, i % 500 + 1, left(string_agg(md5(i || ' ' || k), ''), 395),
+    jsonb_build_object('stage', i % 7, 'score', i % 1000, 'tags', jsonb_build_array(i % 13, i % 17)), timestamptz '2026-01-01' + i * interval '1 s'
     FROM generate_series(1, ${rows}) i, generate_series(1, 13) k GROUP BY i;
   CREATE TABLE events (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, org int NOT NULL, kind text, at timestamptz DEFAULT now());
-  INSERT INTO events (org, kind) SELECT i % 500 + 1, 'kind ' || i % 20 FROM generate_series(1, ${rows}) i;
+  INSERT INTO events (org, kind, at) SELECT i % 500 + 1, 'kind ' || i % 20, timestamptz '2026-01-01' + i * interval '1 s' FROM generate_series(1, ${rows}) i;
   ALTER TABLE leads ADD FOREIGN KEY (org) REFERENCES orgs;
   CREATE INDEX ON leads (org); CREATE INDEX ON leads (at); CREATE INDEX ON leads USING gin (doc); CREATE INDEX ON events (org)`;
+}

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { statfs } from 'node:fs/promises';
 import { applies } from '../definition/plan.js';
+import { allEnded } from '../lib/all-ended.js';
 import type { CheckReport, CheckResult, Definition, Release } from '../model.js';
 import { checkClock } from './clock.js';
 import { unasked, type CommandRequest, type StepContext } from './context.js';
@@ -30,16 +31,18 @@ export async function check(context: Step, release: Release | null): Promise<Che
   const phase = context.at.step;
   const target = release ?? context.run.version;
   const definition = await expecting(context, target);
-  const uncalledFor: CheckResult[] = phase === 'preflight' ? await uncalled(context) : [];
   const declared = Object.entries(
     phase === 'preflight' ? (context.run.kind === 'deploy' ? definition.preflight : {}) : definition.verify,
   );
   const due = Object.fromEntries(declared.filter(([, one]) => applies(one.when, context.run.change)));
   const asking = { ...checkContext(context, definition, target, phase === 'watch'), once: onceHere(context) };
-  const results = await runChecks(due, asking, {
-    ...tellProgress((line) => context.progress(line), Object.keys(due).length),
-    changing: (names, run) => (phase === 'verify' ? countingMade(context, names, run) : run()),
-  });
+  const [uncalledFor, results] = await allEnded([
+    phase === 'preflight' ? uncalled(context) : Promise.resolve([]),
+    runChecks(due, asking, {
+      ...tellProgress((line) => context.progress(line), Object.keys(due).length),
+      changing: (names, run) => (phase === 'verify' ? countingMade(context, names, run) : run()),
+    }),
+  ]);
   refuseLeft(context);
   return {
     phase,
@@ -83,7 +86,7 @@ async function uncalled(context: Step): Promise<CheckResult[]> {
   const { definition, run } = context;
   const clock = checkClock(Context.current().info.currentAttemptScheduledTimestampMs, Date.now());
   const tool = migrationTool(definition);
-  const results = await Promise.all([
+  const results = await allEnded([
     source(definition).preflight(context, run.version),
     runtime(definition).preflight(context),
     tool ? tool.preflight(context, run.previous ? definition.directory : undefined) : [],

@@ -53,10 +53,13 @@ const copyRate = 400e6;
 /** The plan of a run, made from what the host sees now. */
 export async function makeRunPlan(context: StepContext, before: Revisions, said?: Change): Promise<Plan> {
   const { definition, run } = context;
-  const pending = run.kind === 'adopt' || isBeside(run.kind) ? {} : await pendingRevisions(context, before);
-  const change = said ?? (isEmpty(pending) ? 'none' : 'breaking');
   const all = stores(definition);
-  const standby = await Promise.all(all.map((store) => downtimeOf(store, context)));
+  const [pending, resolved, standby] = await Promise.all([
+    run.kind === 'adopt' || isBeside(run.kind) ? {} : pendingRevisions(context, before),
+    run.kind === 'adopt' ? [] : runtime(definition).resolved(context),
+    Promise.all(all.map((store) => downtimeOf(store, context))),
+  ]);
+  const change = said ?? (isEmpty(pending) ? 'none' : 'breaking');
   const warnings = [
     ...(said === undefined && !isEmpty(pending)
       ? ['no --change was declared, so the pending migrations count as breaking']
@@ -67,7 +70,6 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
   const code = source(definition).commands(definition, run.version);
   const back = run.previous ? source(definition).commands(definition, run.previous).switch : [];
   const runs = runtime(definition).commands(definition);
-  const resolved = run.kind === 'adopt' ? [] : await runtime(definition).resolved(context);
   const data = all.map((store) => store.commands());
   const upgrade = (!isEmpty(pending) || tool?.always ? tool?.commands(definition).upgrade : undefined) ?? [];
   return makePlan(definition, {

@@ -5,6 +5,7 @@ import { loadDefinition } from '../definition/load.js';
 import { loadPeople } from '../definition/people.js';
 import { unbuilt } from '../definition/unbuilt.js';
 import { fail } from '../errors.js';
+import { allEnded } from '../lib/all-ended.js';
 import { appendEvidence, reserveSpace } from '../lib/evidence.js';
 import { writeAtomic } from '../lib/files.js';
 import { readJournal } from '../lib/journal.js';
@@ -95,8 +96,7 @@ export async function lookAhead(host: Host, environment: string, kind: Kind, inp
     const version = await wanted(context, kind, input, { current, previous });
     const run: Run = { ...bare, version, previous: kind === 'adopt' ? null : current, change: 'none' };
     const here = { ...context, run };
-    const live = await source(definition).running(here);
-    const before = await appliedRevisions(here);
+    const [live, before] = await allEnded([source(definition).running(here), appliedRevisions(here)]);
     const plan = await makeRunPlan(here, before, (input as DeployInput).change);
     Object.assign(run, { change: plan.change, plan: plan.hash, skipped: skips(plan) });
     const drift = await findDrift(here, { live, before });

@@ -49,8 +49,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(('0.0.0.0', 8000), Handler).serve_forever()
 `;
 
-/** @param temporal `host:port`. @default the suite's */
-export async function withComposeSystem(use: (system: ComposeSystem) => Promise<void>, temporal?: string): Promise<void> {
+export interface ComposeSettings {
+  definition?: (yaml: string) => string;
+  /** Lines of the env file beside its own. */
+  env?: string;
+  /** `host:port`. @default the suite's */
+  temporal?: string;
+}
+
+export async function withComposeSystem(use: (system: ComposeSystem) => Promise<void>, settings: ComposeSettings = {}): Promise<void> {
+  const { env = '', temporal } = settings;
   const name = uniqueName();
   const folder = mkdtempSync(join(tmpdir(), `${name}-`));
   const [origin, directory, systems, state] = ['origin', 'live', 'systems', 'state'].map((part) => join(folder, part)) as [string, string, string, string];
@@ -58,10 +66,11 @@ export async function withComposeSystem(use: (system: ComposeSystem) => Promise<
   makeOrigin(origin, name, port);
   git(folder, 'clone', '--quiet', origin, directory);
   git(directory, 'checkout', '--quiet', '--detach', 'HEAD~3');
-  writeFileSync(join(directory, '.env'), `TOKEN='a$b\${c}"d'\n`, { mode: 0o600 });
+  writeFileSync(join(directory, '.env'), `TOKEN='a$b\${c}"d'\n${env}`, { mode: 0o600 });
   mkdirSync(systems);
   cpSync(new URL('../../examples/shop/people.yaml', import.meta.url), join(folder, 'people.yaml'));
-  writeFileSync(join(systems, `${name}.yaml`), definition(name, directory, port));
+  const yaml = definition(name, directory, port);
+  writeFileSync(join(systems, `${name}.yaml`), settings.definition?.(yaml) ?? yaml);
   const served = await serve(`${name}/local`, { systems, state }, temporal);
   try {
     await use({ ...served, name, directory, url: `http://127.0.0.1:${port}` });

@@ -19,14 +19,13 @@ export async function checkCompose(context: StepContext): Promise<CheckResult[]>
   if (engine.outcome !== 'pass' || files.outcome !== 'pass') return [engine, files];
   if (!hasFiles(context.definition)) return [engine, files];
   try {
-    const project = await readProject(context);
-    const elsewhere = await checkSettingsElsewhere(context, where);
-    const onHost = [
-      await checkImagesHere(context, project, where),
-      await checkPorts(context, project, where),
-      ...(await checkVolumes(context, project.volumes, where)),
-    ];
-    return [engine, files, elsewhere, ...checkProject(context, project, where), ...onHost];
+    const [project, elsewhere] = await Promise.all([readProject(context), checkSettingsElsewhere(context, where)]);
+    const [images, ports, volumes] = await Promise.all([
+      checkImagesHere(context, project, where),
+      checkPorts(context, project, where),
+      checkVolumes(context, project.volumes, where),
+    ]);
+    return [engine, files, elsewhere, ...checkProject(context, project, where), images, ports, ...volumes];
   } catch (error) {
     return [
       engine,
@@ -40,8 +39,10 @@ async function checkEngine(context: StepContext, where: string): Promise<CheckRe
   const program = composeProgram(context.definition);
   const expected = `the docker engine answers, and ${program.join(' ')} is there`;
   try {
-    const engine = await context.look({ argv: ['docker', 'version', '--format', '{{.Server.Version}}'] });
-    const compose = await context.look({ argv: [...program, 'version', '--short'] });
+    const [engine, compose] = await Promise.all([
+      context.look({ argv: ['docker', 'version', '--format', '{{.Server.Version}}'] }),
+      context.look({ argv: [...program, 'version', '--short'] }),
+    ]);
     const version = compose.stdout?.trim() ?? '';
     const seen = `${engine.stdout?.trim()}, compose ${version}`;
     if (version.startsWith('1.') && context.definition.source.images)

@@ -31,8 +31,11 @@ export interface Project {
 export async function readProject(context: StepContext, override?: string): Promise<Project> {
   const argv = [...composeArgv(context.definition, override), 'config'];
   const request = { env: guardValues(context), ok: Array.from({ length: 256 }, (_, code) => code) };
-  const { tail } = await context.look({ ...request, argv: [...argv, '--quiet'] });
-  const { exitCode, stdout = '' } = await context.look({ ...request, argv });
+  // Twice, since its warnings alone may be read for names: beside them stands no value.
+  const [{ tail }, { exitCode, stdout = '' }] = await Promise.all([
+    context.look({ ...request, argv: [...argv, '--quiet'] }),
+    context.look({ ...request, argv }),
+  ]);
   if (exitCode !== 0) throw fail('BadDefinition', `${place(context)}: docker compose says: ${lastLine(tail)}`);
   const config = parse(stdout) as Config;
   const services = Object.keys(config.services);

@@ -1,4 +1,5 @@
 import { fail } from '../../../errors.js';
+import { allEnded } from '../../../lib/all-ended.js';
 import { quoted, shellLine } from '../../../lib/shell-line.js';
 import type { Definition, Release, StepResult } from '../../../model.js';
 import type { StepContext } from '../../context.js';
@@ -22,14 +23,13 @@ export const images: Source = {
   running: runningRelease,
 
   async preflight(context, release) {
-    const code = isGit(context) ? await git.preflight(context, release) : [];
-    return [...code, ...(await checkImages(context, release))];
+    const code = isGit(context) ? git.preflight(context, release) : [];
+    return (await allEnded([code, checkImages(context, release)])).flat();
   },
 
   async fetch(context, release) {
     const code = isGit(context) ? await git.fetch(context, release) : {};
-    const staged = await stageImages(context, release);
-    await keepPrevious(context);
+    const [staged] = await allEnded([stageImages(context, release), keepPrevious(context)]);
     const ids = Object.entries(staged).map(([service, { id }]) => `${service} ${shortId(id)}`);
     const note = [code.note ?? release.version, ...ids].join(', ');
     return { note, data: { ...code.data, images: staged } };

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fail } from '../../../errors.js';
+import { allEnded } from '../../../lib/all-ended.js';
 import type { Images, Release, ReleaseImage } from '../../../model.js';
 import type { StepContext } from '../../context.js';
 import { inspectImage, shortId, tagImage } from './docker.js';
@@ -14,12 +15,14 @@ import { imagesOf, writeImages } from './record.js';
  */
 export async function stageImages(context: StepContext, release: Release): Promise<Images> {
   const known = await imagesOf(context, release);
-  const made = await each(servicesOf(context.definition), async (service) => {
-    const had = known[service];
-    const image = had ? await stagedAs(context, release, service, had) : await buildImage(context, release, service);
-    await tagImage(context, image.id, pinOf(context.run.environment, service, release.run ?? context.run.id));
-    return [service, image] as const;
-  });
+  const made = await allEnded(
+    servicesOf(context.definition).map(async (service) => {
+      const had = known[service];
+      const image = had ? await stagedAs(context, release, service, had) : await buildImage(context, release, service);
+      await tagImage(context, image.id, pinOf(context.run.environment, service, release.run ?? context.run.id));
+      return [service, image] as const;
+    }),
+  );
   const images = Object.fromEntries(made);
   await writeImages(context, release, images);
   return images;
@@ -77,13 +80,4 @@ async function buildImage(context: StepContext, release: Release, service: strin
 export function buildArgv(source: { build?: string; dockerfile?: string } = {}, tag: string, code: string): string[] {
   const directory = join(code, source.build ?? '.');
   return ['docker', 'build', '--file', join(directory, source.dockerfile ?? 'Dockerfile'), '--tag', tag, directory];
-}
-
-/** All at once; the first failure is thrown when all have ended, so that nothing goes on behind it. */
-async function each<T>(services: string[], work: (service: string) => Promise<T>): Promise<T[]> {
-  const ended = await Promise.allSettled(services.map(work));
-  return ended.map((one) => {
-    if (one.status === 'rejected') throw one.reason;
-    return one.value;
-  });
 }
