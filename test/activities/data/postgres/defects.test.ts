@@ -25,6 +25,18 @@ const defects: [defect: string, statement: string, undo: string, told: RegExp][]
     `TRUNCATE t; INSERT INTO t VALUES (NULL, 1), ('t', NULL), ('t', NULL)`,
     /public\.t has other content/,
   ],
+  [
+    'two rows exchanged a value',
+    `UPDATE leads SET name = 'lead ' || 3 - id WHERE id IN (1, 2)`,
+    `UPDATE leads SET name = 'lead ' || id WHERE id IN (1, 2)`,
+    /public\.leads has other content/,
+  ],
+  [
+    'a space at the end is lost',
+    `UPDATE padded SET code = 'a'`,
+    `UPDATE padded SET code = 'a '`,
+    /public\.padded has other content/,
+  ],
   ['a table is lost', `DROP TABLE "a.b".c`, `CREATE TABLE "a.b".c (x int)`, /table "a\.b"\.c is missing/],
   [
     'a policy is lost',

@@ -112,6 +112,7 @@ export function oddities(role: string, { major = 15, contrib = true } = {}): str
     ALTER TABLE "Sales Dept"."Order" ALTER COLUMN "Order" SET STATISTICS 500, ALTER COLUMN doc SET STORAGE EXTERNAL;
     CREATE STATISTICS "Sales Dept".together ON status, m FROM "Sales Dept"."Order";
     CREATE TABLE t (t text, "T" int); INSERT INTO t VALUES (NULL, 1), ('t', NULL), ('t', NULL);
+    CREATE TABLE padded (code bpchar); INSERT INTO padded VALUES ('a ');
     CREATE TABLE "a.b".c (x int); CREATE TABLE nothing (); INSERT INTO nothing DEFAULT VALUES; CREATE UNLOGGED TABLE scratchpad (x float8); INSERT INTO scratchpad VALUES (0.1 + 0.2), ('NaN');
     CREATE TABLE parent (a int); CREATE TABLE child (b int) INHERITS (parent); ALTER TABLE parent ADD COLUMN later text DEFAULT 'l';
     INSERT INTO parent VALUES (1); INSERT INTO child (a, b) VALUES (2, 3);
