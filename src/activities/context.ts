@@ -26,7 +26,7 @@ export interface CommandRequest {
   inputFile?: string;
   /** For `read`: a file that standard output is written into, byte by byte; it stands in no record. */
   outputFile?: string;
-  /** With `outputFile`: a program of this host that packs what is written, called as zstd is. */
+  /** With `outputFile`: a program of this host that packs what is written, and unpacks it at the same time to see that it can, called as zstd is. */
   outputThrough?: string;
 }
 

@@ -34,7 +34,10 @@ export interface CommandSpec {
   inputFile?: string;
   /** Attached only: the file that standard output is written into as it comes, byte by byte, and nowhere else. */
   outputFile?: string;
-  /** With `outputFile`: a program that packs, told `-q -1 -c`, between the command and the file. Its failure is the command's. */
+  /**
+   * With `outputFile`: a program that packs, told `-q -1 -c`, between the command and the file. Told `-q -t`, it unpacks the same
+   * bytes as they are written. Its failure is the command's.
+   */
   outputThrough?: string;
   deadlineMs: number;
   redactor: Redactor;
@@ -187,9 +190,13 @@ function startDetached(folder: string, spec: CommandSpec): Wrapper {
   return { pid: wrapper.pid, ended: () => ended };
 }
 
-/** Ends as the command did; 1 where what packs did not end well. */
-const packScript =
-  'exec 4>&1; pack=$1; shift; code=$({ { "$@" 3>&- 4>&-; echo $? >&3; } | "$pack" -q -1 -c >&4 3>&-; } 3>&1) || exit 1; exit "$code"';
+/** Ends as the command did; 1 where what was packed is not whole in the file, or does not unpack. */
+const packScript = `
+exec 4>&1; pack=$1; shift
+code=$({ { "$@" 3>&- 4>&-; echo $? >&3; } | "$pack" -q -1 -c 3>&- 4>&- | { tee --output-error=exit /dev/fd/4 3>&- || echo cut >&3; } |
+  "$pack" -q -t 3>&- 4>&-; } 3>&1) || exit 1
+case $code in *[!0-9]*) exit 1 ;; esac
+exit "$code"`;
 
 function packing({ argv, outputThrough }: CommandSpec): Argv {
   return outputThrough === undefined ? argv : ['/bin/sh', '-c', packScript, 'sh', outputThrough, ...argv];

@@ -12,8 +12,10 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const syncContent = promisify(fdatasync);
@@ -100,6 +102,43 @@ export async function sha256File(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
   return hash.digest('hex');
+}
+
+/**
+ * As `sha256File`, of a file that is there, and that `written` goes on writing from its start to its end. What comes is brought to the disk
+ * meanwhile, so that little has to be waited for; at the end the file survives a power cut. Fails as `written` does, and never before it has ended.
+ */
+export async function sha256Written(path: string, written: Promise<unknown>): Promise<string> {
+  const over = new AbortController();
+  const end = written.finally(() => over.abort());
+  end.catch(() => undefined);
+  const pause = (ms: number) => sleep(ms, undefined, { signal: over.signal }).catch(() => undefined);
+  const hash = createHash('sha256');
+  const file = await open(path, 'r');
+  const hashAll = async () => {
+    const buffer = Buffer.allocUnsafe(1 << 20);
+    for (;;) {
+      const last = over.signal.aborted;
+      const { bytesRead } = await file.read(buffer, 0, buffer.length);
+      if (bytesRead > 0) hash.update(buffer.subarray(0, bytesRead));
+      else if (last) return;
+      else await pause(10);
+    }
+  };
+  const syncAll = async () => {
+    while (!over.signal.aborted) {
+      await pause(250);
+      await file.datasync();
+    }
+    await file.sync();
+  };
+  try {
+    await Promise.all([end, hashAll(), syncAll()]);
+    return hash.digest('hex');
+  } finally {
+    await end.catch(() => undefined);
+    await file.close();
+  }
 }
 
 /** sha256 over canonical JSON: the same for equal values, whatever the order of their keys. */

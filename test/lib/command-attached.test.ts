@@ -43,6 +43,22 @@ describe('runAttached', () => {
     expect(readFileSync(outputFile).equals(bytes)).toBe(true);
   });
 
+  it('packs what is written, and fails where the command does, the disk is full, or what was packed does not unpack', async () => {
+    const folder = temporaryFolder();
+    const outputFile = join(folder, 'out');
+    const packed = async (script: string, outputThrough = 'zstd', file = outputFile) =>
+      (await runAttached({ ...commandIn(folder, script), outputFile: file, outputThrough })).exitCode;
+    expect(await packed('printf content')).toBe(0);
+    expect((await runAttached(commandIn(folder, `zstd -dc ${outputFile}`))).stdout).toBe('content');
+    expect(await packed('printf content; exit 3')).toBe(3);
+    expect(await packed('printf content', 'zstd', '/dev/full')).toBe(1);
+    const careless = join(folder, 'careless');
+    writeFileSync(careless, '#!/bin/sh\nif [ "$2" = -1 ]; then zstd -q -c | head -c -1; else exec zstd "$@"; fi\n', {
+      mode: 0o700,
+    });
+    expect(await packed('printf content', careless)).toBe(1);
+  });
+
   it('keeps the last 8 KiB of output, and at most 4 MiB of standard output, without a piece of a secret at the cuts', async () => {
     const script = 'yes correct-horse | head -n 430000; echo the end >&2';
     const result = await runAttached(commandIn(temporaryFolder(), script));

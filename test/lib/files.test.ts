@@ -1,8 +1,17 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { appendDurably, hashOf, makeFolder, readJson, sha256File, writeAtomic } from '../../src/lib/files.js';
+import {
+  appendDurably,
+  hashOf,
+  makeFolder,
+  readJson,
+  sha256File,
+  sha256Written,
+  writeAtomic,
+} from '../../src/lib/files.js';
 import { temporaryFolder } from './support.js';
 
 describe('files', () => {
@@ -59,6 +68,21 @@ describe('files', () => {
     const path = join(temporaryFolder(), 'a');
     writeFileSync(path, 'x'.repeat(3_000_000));
     expect(await sha256File(path)).toBe(createHash('sha256').update('x'.repeat(3_000_000)).digest('hex'));
+  });
+
+  it('hashes a file while it is written, to its end, and fails as its writer does once that has ended', async () => {
+    const path = join(temporaryFolder(), 'a');
+    writeFileSync(path, '');
+    const write = async () => {
+      for (let piece = 0; piece < 20; piece += 1) {
+        await sleep(5);
+        appendFileSync(path, 'x'.repeat(150_000));
+      }
+    };
+    expect(await sha256Written(path, write())).toBe(createHash('sha256').update('x'.repeat(3_000_000)).digest('hex'));
+    const broken = write().then(() => Promise.reject(new Error('no room')));
+    await expect(sha256Written(path, broken)).rejects.toThrow('no room');
+    expect(statSync(path).size).toBe(6_000_000);
   });
 
   it('hashes equal values alike whatever the order of their keys, and others not', () => {

@@ -1,8 +1,8 @@
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail } from '../../errors.js';
-import { sha256File, syncFolder } from '../../lib/files.js';
+import { sha256File, sha256Written, syncFolder } from '../../lib/files.js';
 import type { StepContext } from '../context.js';
 import { copyOf } from '../keeping/places.js';
 import { fullDisk } from './full-disk.js';
@@ -21,12 +21,14 @@ export interface StoredFile {
 /**
  * Keeps in `folder` what `write` writes into the file that it is handed (empty, mode 0600), encrypted where the definition says so. It stands
  * under its name whole or not at all. Content to be encrypted lies plain in the run's folder meanwhile, never in the backup's.
+ * `inOrder`: it is written from the start to the end, so that it can be hashed meanwhile.
  */
 export async function storeFile(
   context: StepContext,
   folder: string,
   name: string,
   write: (path: string) => Promise<void>,
+  { inOrder = false } = {},
 ): Promise<StoredFile> {
   const sealed = sealOf(context.definition.backup);
   const file = `${name}${suffixOf(sealed)}`;
@@ -34,9 +36,10 @@ export async function storeFile(
   const temporary = `${path}.part`;
   try {
     await createEmpty(temporary);
-    const plain = sealed && (await writeSealed(context, sealed, name, temporary, write));
-    if (!sealed) await write(temporary);
-    const [sha256] = await Promise.all([sha256File(temporary), syncFile(temporary)]);
+    const written = sealed ? writeSealed(context, sealed, name, temporary, write) : write(temporary);
+    if (!sealed && !inOrder) await written;
+    const sha256 = await sha256Written(temporary, written);
+    const plain = await written;
     await rename(temporary, path);
     await syncFolder(folder);
     const { size } = await stat(path);
@@ -62,8 +65,8 @@ async function writeSealed(
 ): Promise<{ bytes: number; sha256: string }> {
   return withScratch(context, name, async (plain) => {
     await write(plain);
-    await seal(context, sealed, plain, stored);
-    return { bytes: (await stat(plain)).size, sha256: await sha256File(plain) };
+    const [sha256] = await Promise.all([sha256File(plain), seal(context, sealed, plain, stored)]);
+    return { bytes: (await stat(plain)).size, sha256 };
   });
 }
 
@@ -130,9 +133,4 @@ export async function withScratch<T>(
 async function createEmpty(path: string): Promise<void> {
   await rm(path, { force: true });
   closeSync(openSync(path, 'wx', 0o600));
-}
-
-async function syncFile(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  await handle.sync().finally(() => handle.close());
 }

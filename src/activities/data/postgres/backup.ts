@@ -35,7 +35,7 @@ export async function exportSnapshot(session: Session): Promise<string> {
   return row?.snapshot ?? '';
 }
 
-/** Dumped, packed and hashed. */
+/** Dumped, packed and hashed; what `zstd` packed is also unpacked, to its last byte, on its way to the file. */
 export async function storeDump(
   context: StepContext,
   link: Link,
@@ -46,7 +46,9 @@ export async function storeDump(
   const pgDump = await programOf(context, link, 'pg_dump', await serverMajor(session));
   const zstd = pgDump.major < 16 ? await context.tools.find('zstd').catch(() => undefined) : undefined;
   const name = `${link.store}.dump${zstd ? '.zst' : ''}`;
-  const stored = await storeFile(context, folder, name, (file) => dump(context, link, pgDump, snapshot, file, zstd));
+  const write = (file: string) => dump(context, link, pgDump, snapshot, file, zstd);
+  // Alone, pg_dump goes back to the table of contents at the end.
+  const stored = await storeFile(context, folder, name, write, { inOrder: zstd !== undefined });
   return { ...stored, ...(zstd ? { packed: 'zstd' } : {}) };
 }
 
