@@ -81,13 +81,13 @@ describe('bad input', () => {
           );
         },
       );
-      await sql(database.superuserUrl, `ALTER ROLE ${database.name}_admin NOCREATEDB`);
+      await sql(database.superuserUrl, `REVOKE ${database.name}_owner FROM ${database.name}_admin`);
       await refusal(
         {},
         { outcome: 'no-go', problem: 'NoGo' },
-        new RegExp(`expected ${database.name}_admin has CREATEDB .*seen permission denied to create database`),
+        new RegExp(`expected ${database.name}_admin has CREATEDB and is a member of ${database.name}_owner.*seen must be (member|able)`),
       );
-      await sql(database.superuserUrl, `ALTER ROLE ${database.name}_admin CREATEDB`);
+      await sql(database.superuserUrl, `GRANT ${database.name}_owner TO ${database.name}_admin`);
 
       await withSetting(stand, 'SLIPWAY_POSTGRES_BIN', shop.systems, async () => {
         await refusal(

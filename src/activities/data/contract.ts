@@ -45,8 +45,10 @@ export interface StandbyRecord {
   takenAt: string;
   /** Row counters when nothing wrote any more; null where the server does not count. */
   counters: Record<string, number> | null;
-  /** Set where no copy could be made: the proven backup that serves instead. It is restored before anything can be swapped in. */
-  backup?: { folder: string; stored: StoreBackup; why: string };
+  /** Set where no copy could be made: the proven backup that serves instead. It is restored before anything can be swapped in; `inPlace`: over the live store. */
+  backup?: { folder: string; stored: StoreBackup; why: string; inPlace?: true };
+  /** No other store can stand in its place: `copy` and `replaced` are folders that name backups, and what is swapped is the content. */
+  inPlace?: true;
 }
 
 /** What lies beside a live store. */

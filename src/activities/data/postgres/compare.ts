@@ -25,7 +25,7 @@ export async function findDifferences(link: Link, name: string, backup: StoreBac
 }
 
 /** Headings `database` and `sequences` are compared apart. */
-function without(catalog: Record<string, string[]>): Record<string, string[]> {
+export function without(catalog: Record<string, string[]>): Record<string, string[]> {
   return Object.fromEntries(
     Object.entries(catalog).filter(([heading]) => !['database', 'sequences'].includes(heading)),
   );

@@ -6,6 +6,8 @@ import { query, withSession, type Session } from './connect.js';
 import { freeBytes, megabytes } from './room.js';
 import { checkWay } from './way.js';
 import { serverMajor, systemIdentifier } from './databases.js';
+import { makesDatabases } from './in-place/cluster.js';
+import { checkInPlace } from './in-place/preflight.js';
 import type { Link } from './link.js';
 import { obstacles, readers } from './obstacles.js';
 import { programOf } from './programs.js';
@@ -48,7 +50,8 @@ export async function checkDatabase(context: StepContext, link: Link): Promise<C
     () => withSession(link.admin, link.run, (session) => obstacles(store, session)),
     () => withSession(link.admin, link.run, (session) => checkServer(store, session)),
     async () => {
-      const tried = await tryRights(link);
+      const inPlace = !(await makesDatabases(link));
+      const tried = await (inPlace ? checkInPlace(context, link) : tryRights(link));
       tried.forEach(({ name }) => rights.add(name));
       return tried;
     },

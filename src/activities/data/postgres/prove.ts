@@ -5,6 +5,8 @@ import { urlOfDatabase } from './address.js';
 import { asAdmin } from './admin.js';
 import { query, type Session } from './connect.js';
 import { commentStatement, dropOwn, findDatabase, limitStatement, systemIdentifier } from './databases.js';
+import { makesDatabases, onScratchServer, startCluster } from './in-place/cluster.js';
+import { restoreInPlace } from './in-place/exchange.js';
 import type { Link } from './link.js';
 import { sideName } from './names.js';
 import { makeRestored } from './restored.js';
@@ -18,6 +20,10 @@ export async function proveBackup(
   folder: string,
   backup: StoreBackup,
 ): Promise<StepResult> {
+  return onScratchServer(context, link, (there) => proveThere(context, there, folder, backup));
+}
+
+async function proveThere(context: StepContext, link: Link, folder: string, backup: StoreBackup): Promise<StepResult> {
   // One name for all proofs of a run: an attempt that was killed is followed by another dump, which must find its scratch.
   const name = sideName(link.admin.database, 'p', link.run);
   const startedAt = performance.now();
@@ -43,6 +49,18 @@ export async function makeScratch(
   folder: string,
   backup: StoreBackup,
 ): Promise<{ url: string; drop(): Promise<void> }> {
+  if (await makesDatabases(link)) return scratchAt(context, link, folder, backup);
+  const cluster = await startCluster(context, link);
+  try {
+    const { url } = await scratchAt(context, cluster.link, folder, backup);
+    return { url, drop: () => cluster.remove() };
+  } catch (error) {
+    await cluster.remove();
+    throw error;
+  }
+}
+
+async function scratchAt(context: StepContext, link: Link, folder: string, backup: StoreBackup) {
   const name = sideName(link.admin.database, 't', link.run, backup.sha256);
   const drop = () => asAdmin(link, name, (session) => dropOwn(session, name));
   await asAdmin(link, name, async (session) => {
@@ -52,13 +70,17 @@ export async function makeScratch(
   return { url: urlOfDatabase(link.url, name), drop };
 }
 
-/** The backup restored and verified beside the live database, as a copy that can be swapped in. A finished one is found again. */
+/**
+ * The backup restored and verified beside the live database, as a copy that can be swapped in. A finished one is found again. Where no other
+ * database may be made, it stays what it is, to be restored over the live one.
+ */
 export async function restoreBeside(
   context: StepContext,
   link: Link,
   folder: string,
   backup: StoreBackup,
 ): Promise<StandbyRecord> {
+  if (!(await makesDatabases(link))) return restoreInPlace(context, link, folder, backup);
   const of = link.admin.database;
   const copy = sideName(of, 's', link.run, backup.sha256);
   return asAdmin(link, copy, async (session) => {

@@ -45,7 +45,7 @@ export async function makeRestored(
 }
 
 /** pg_restore seeks in its file when it works with two at once. */
-async function withUnpacked<T>(
+export async function withUnpacked<T>(
   context: StepContext,
   name: string,
   path: string,
@@ -160,7 +160,7 @@ async function withList(
 /** A comment on another object may look like one on a policy: it is only restored later. */
 export const policyLine = /^[0-9]+; [0-9]+ [0-9]+ (ROW SECURITY|POLICY|COMMENT .* POLICY) /;
 
-function isPolicy(line: string): boolean {
+export function isPolicy(line: string): boolean {
   return policyLine.test(line);
 }
 

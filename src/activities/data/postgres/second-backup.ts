@@ -6,10 +6,11 @@ import type { StepContext } from '../../context.js';
 import type { StandbyRecord } from '../contract.js';
 import { takeBackup } from './backup.js';
 import { countersNow } from './counters.js';
+import { identity } from './in-place/exchange.js';
 import type { Link } from './link.js';
 import { proveBackup } from './prove.js';
 import { reopen } from './sessions.js';
-import { hasStandby, liveIdentity, makeStandby } from './standby.js';
+import { hasStandby, makeStandby } from './standby.js';
 import { wayOf } from './way.js';
 
 /** With nothing writing: a copy beside the live database, else a second backup of that moment, proven. */
@@ -17,6 +18,7 @@ export async function keepState(context: StepContext, link: Link): Promise<Stand
   // A copy that was cut off may have left it closed.
   await reopen(link);
   const { way, why } = await wayOf(context, link);
+  if (way === 'in place') return secondBackup(context, link, why, true);
   // The copy of an attempt that was killed has taken the room that is missed now.
   if (way === 'backup' && !(await hasStandby(link))) return secondBackup(context, link, why);
   try {
@@ -28,7 +30,7 @@ export async function keepState(context: StepContext, link: Link): Promise<Stand
 }
 
 /** Beside the run's records, where the run that needs it looks. A proven one is found again; anything less begins anew. */
-async function secondBackup(context: StepContext, link: Link, why: string): Promise<StandbyRecord> {
+async function secondBackup(context: StepContext, link: Link, why: string, inPlace = false): Promise<StandbyRecord> {
   const folder = join(context.folder, 'after-stop', link.store);
   const path = join(folder, 'record.json');
   const done = await readJson<StandbyRecord>(path);
@@ -36,7 +38,7 @@ async function secondBackup(context: StepContext, link: Link, why: string): Prom
   context.progress(`no copy: ${why}; a second backup of ${link.store}`);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const live = await liveIdentity(link);
+  const live = await identity(context, link);
   const counters = await countersNow(link);
   const stored = await takeBackup(context, link, folder);
   await proveBackup(context, link, folder, stored);
@@ -48,7 +50,7 @@ async function secondBackup(context: StepContext, link: Link, why: string): Prom
     replaced: '',
     takenAt: new Date().toISOString(),
     counters,
-    backup: { folder, stored, why },
+    backup: { folder, stored, why, ...(inPlace ? { inPlace: true as const } : {}) },
   };
   await writeAtomic(path, JSON.stringify(record));
   return record;

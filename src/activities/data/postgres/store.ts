@@ -11,13 +11,15 @@ import { query, withSession } from './connect.js';
 import { asAdmin } from './admin.js';
 import { countersNow, lastWrite, writtenSince } from './counters.js';
 import { discardKept, keptBeside } from './kept.js';
+import { restoreInPlaceByHand } from './in-place/by-hand.js';
+import { exchangeInPlace, hasInPlace, identity } from './in-place/exchange.js';
 import { linkOf, type Link } from './link.js';
 import { isOfHost } from './reach.js';
 import { checkDatabase } from './preflight.js';
 import { makeScratch, proveBackup, restoreBeside } from './prove.js';
 import { firstRows } from './rows.js';
 import { restoreArguments } from './restored.js';
-import { liveIdentity, unusedCopy } from './standby.js';
+import { unusedCopy } from './standby.js';
 import { reopen } from './sessions.js';
 import { swapIn } from './swap.js';
 import { inTurn } from './turns.js';
@@ -49,14 +51,17 @@ export function postgresStore(name: string, connections: Postgres): Store {
     scratch: (context, folder, backup) => turn(context, (to) => makeScratch(context, to, folder, backup)),
     standby: async (context) => keepState(context, await link(context)),
     downtime: async (context) => downtimeOf(name, await wayOf(context, await link(context))),
-    live: async (context) => liveIdentity(await link(context)),
-    swapIn: async (context, standby) => swapIn(await link(context), standby),
+    live: async (context) => identity(context, await link(context)),
+    swapIn: async (context, standby) =>
+      standby.inPlace ? exchangeInPlace(context, await link(context), standby) : swapIn(await link(context), standby),
     reopen: async (context) => reopen(await link(context)),
     restore: async (context, folder, backup) => restoreBeside(context, await link(context), folder, backup),
-    has: async (context, { copy, copyOid, backup }) =>
-      backup
-        ? existsSync(copy)
-        : asAdmin(await link(context), copy, async (session) => (await unusedCopy(session, copy))?.oid === copyOid),
+    has: async (context, standby) => {
+      const { copy, copyOid, backup } = standby;
+      if (standby.inPlace) return hasInPlace(standby);
+      if (backup) return existsSync(copy);
+      return asAdmin(await link(context), copy, async (session) => (await unusedCopy(session, copy))?.oid === copyOid);
+    },
     written: async (context, since) => writtenSince(await link(context), since),
     lastWrite: async (context) => lastWrite(await link(context)),
     counters: async (context) => countersNow(await link(context)),
@@ -64,6 +69,7 @@ export function postgresStore(name: string, connections: Postgres): Store {
     kept: async (context) => keptBeside(await link(context)),
     discard: async (context, kept) => discardKept(await link(context), kept),
     byHand: ({ definition, env }, standby) => {
+      if (standby.inPlace || standby.backup?.inPlace) return restoreInPlaceByHand(connections, standby);
       const { admin_url: url, in: service } = connections;
       const inside =
         service && !isOfHost(readAddress(env.value(url))) ? containerByHand(definition, service) : undefined;
@@ -82,7 +88,11 @@ function downtimeOf(name: string, { way, why, size }: Way): { seconds: number; n
   const seconds = size / backupRate;
   return {
     seconds,
-    note: `${name}: no copy can stand beside it (${why}); a second backup is taken and proven after the stop, which adds about ${Math.ceil(seconds)} s of downtime`,
+    note: `${name}: no copy can stand beside it (${why}); a second backup is taken and proven after the stop, which adds about ${Math.ceil(seconds)} s of downtime${
+      way === 'in place'
+        ? ', and a rollback that puts data back restores it over the live database, after a proven backup of what is there then: twice that'
+        : ''
+    }`,
   };
 }
 

@@ -1,14 +1,19 @@
+import { tmpdir } from 'node:os';
 import type { CheckResult } from '../../../model.js';
 import { firstPlace } from '../../keeping/places.js';
 import type { Need } from '../contract.js';
 import { unasked, type StepContext } from '../../context.js';
 import { query, withSession, type Session } from './connect.js';
+import { makesDatabases } from './in-place/cluster.js';
 import { linkOf, type Link } from './link.js';
 import { freeAtServer, megabytes } from './room.js';
 
-/** How the state after the stop is kept: as a copy beside the live database, or, where that has no room, as a second backup. */
+/**
+ * How the state after the stop is kept: as a copy beside the live database; where that has no room, as a second backup; where no other database may
+ * be made at all, as a second backup that is restored over the live one.
+ */
 export interface Way {
-  way: 'copy' | 'backup';
+  way: 'copy' | 'backup' | 'in place';
   /** Why, for people. */
   why: string;
   /** Bytes of the live database. */
@@ -28,6 +33,8 @@ const alone = 1.2;
 export async function wayOf(context: StepContext, link: Link): Promise<Way> {
   const { size, directory } = await withSession(link.admin, link.run, look);
   const free = await freeAtServer(context, link, directory);
+  const bare = { size, all: size, directory, free };
+  if (!(await makesDatabases(link))) return { way: 'in place', why: `${link.admin.user} has no CREATEDB`, ...bare };
   const all = size + (await sizeBeside(context, link, directory));
   const seen = { size, all, directory, free };
   if (free === undefined) return { way: 'copy', why: "the server's folder cannot be seen from here", ...seen };
@@ -41,6 +48,11 @@ export async function wayOf(context: StepContext, link: Link): Promise<Way> {
 export async function needsOf(context: StepContext, link: Link): Promise<Need[]> {
   const { way, size, free, directory } = await wayOf(context, link);
   const backups = { folder: firstPlace(context), bytes: size };
+  if (way === 'in place')
+    return [
+      { ...backups, bytes: size * 3 },
+      { folder: tmpdir(), bytes: size * 2 },
+    ];
   if (free === undefined || directory === undefined || link.inside) return [backups];
   return [backups, { folder: directory, bytes: size * (way === 'copy' ? beside - 1 : alone) }];
 }
@@ -53,6 +65,8 @@ export async function checkWay(context: StepContext, link: Link, lacking?: Check
   const seen = {
     copy: 'a copy beside the live database',
     backup: 'a second backup after the stop, proven: more downtime',
+    'in place':
+      'a second backup after the stop, proven on a throwaway server, and restored over the live database in one transaction: more downtime',
   };
   return [
     {
@@ -64,7 +78,7 @@ export async function checkWay(context: StepContext, link: Link, lacking?: Check
           name,
           false,
           wanted,
-          `none: no other database may be put in its place (${lacking.name}: ${lacking.seen})`,
+          `none: ${way === 'in place' ? 'its content cannot be replaced' : 'no other database may be put in its place'} (${lacking.name}: ${lacking.seen})`,
         )
       : unasked(name, enough, wanted, `${seen[way]} (${why})`),
   ];

@@ -52,16 +52,6 @@ describe('the checks before a release', () => {
     });
   });
 
-  it('find an admin without CREATEDB', async () => {
-    await shop.beside(`ALTER ROLE ${shop.database.name}_admin NOCREATEDB`);
-    expect(await failing()).toEqual({
-      'shop: create': expect.stringMatching(/permission denied to create database/) as string,
-      'shop: way back': expect.stringMatching(
-        /^none: no other database may be put in its place \(shop: create: /,
-      ) as string,
-    });
-  });
-
   it('find an admin that is no member of the owner', async () => {
     await shop.beside(`REVOKE ${shop.database.name}_owner FROM ${shop.database.name}_admin`);
     expect(await failing()).toMatchObject({
