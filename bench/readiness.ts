@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { checkContext } from '../src/activities/check.js';
 import { runChecks } from '../src/activities/checks/run-checks.js';
 import { startProcesses } from '../src/activities/runtime/start.js';
+import { freePort } from '../src/lib/server-process.js';
 import type { Definition } from '../src/model.js';
 import { definitionOf, stepContext } from '../test/activities/step-context.js';
 import type { Bench } from './lib/bench.js';
@@ -86,12 +85,4 @@ async function check(definition: Definition, folder: string): Promise<void> {
 /** It ends when all ports listened twice, a while apart: what dies at once is not started. */
 async function start(definition: Definition, folder: string): Promise<void> {
   await startProcesses(stepContext({ definition, folder: join(folder, 'run'), home: folder, at: { step: 'start' } }));
-}
-
-async function freePort(): Promise<number> {
-  const one = createServer().listen(0, '127.0.0.1');
-  await once(one, 'listening');
-  const { port } = one.address() as AddressInfo;
-  await new Promise((closed) => one.close(closed));
-  return port;
 }

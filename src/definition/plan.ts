@@ -119,13 +119,7 @@ function deploySteps(definition: Definition, facts: PlanFacts): PlanStep[] {
       commands.stop,
     ),
     checkStep('verify', definition.verify, 'the new version, by using its data'),
-    change(
-      'open',
-      'lets users in',
-      commands.open,
-      commands.close,
-      definition.runtime.open === 'at_start' ? 'there is no closed start: users are in since `start`' : undefined,
-    ),
+    openStep(definition, commands),
     effectsStep(definition, commands),
     step(
       'watch',
@@ -158,13 +152,7 @@ function rollbackSteps(definition: Definition, facts: PlanFacts): PlanStep[] {
     change('switch', `the code of ${facts.version.version}`, commands.switch, commands.switchBack),
     change('start', facts.version.version, commands.start, commands.stop),
     checkStep('verify', definition.verify, `${facts.version.version}, by its own checks`),
-    change(
-      'open',
-      'lets users in',
-      commands.open,
-      commands.close,
-      definition.runtime.open === 'at_start' ? 'there is no closed start: users are in since `start`' : undefined,
-    ),
+    openStep(definition, commands),
     effectsStep(definition, commands),
   ];
 }
@@ -174,6 +162,11 @@ function adoptSteps(definition: Definition, facts: PlanFacts): PlanStep[] {
     checkStep('preflight', {}, 'what runs, and the rights on it'),
     backupStep(definition, facts, 'a backup, proven by a restore'),
   ];
+}
+
+function openStep({ runtime }: Definition, { open, close }: PlanFacts['commands']): PlanStep {
+  const skip = runtime.open === 'at_start' ? 'there is no closed start: users are in since `start`' : undefined;
+  return change('open', 'lets users in', open, close, skip);
 }
 
 function effectsStep(definition: Definition, { startEffects, stopEffects }: PlanFacts['commands']): PlanStep {

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeFolder } from './files.js';
+import { makeFolder, readTextSync } from './files.js';
 import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
 interface Mark extends ProcessIdentity {
@@ -43,10 +43,6 @@ function names(home: string): string[] {
 
 /** undefined where its work ended meanwhile. */
 function read(path: string): Mark | undefined {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Mark;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = readTextSync(path);
+  return text === undefined ? undefined : (JSON.parse(text) as Mark);
 }

@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { readTextSync } from './files.js';
 import type { ProcessIdentity } from './process-identity.js';
 
 /** What the wrapper of a detached command leaves in its folder; see `detached-command.ts`. */
@@ -17,13 +18,13 @@ export function isClaimed(folder: string): boolean {
 
 /** undefined until the command's start is recorded. */
 export function readProcess(folder: string): ProcessIdentity | undefined {
-  const [bootId, pid, startTime] = readIfThere(join(folder, 'process'))?.trim().split(' ') ?? [];
+  const [bootId, pid, startTime] = readTextSync(join(folder, 'process'))?.trim().split(' ') ?? [];
   return bootId && pid && startTime ? { bootId, pid: Number(pid), startTime } : undefined;
 }
 
 /** undefined while it runs, or where it ended without a trace. */
 export function readExit(folder: string): DetachedExit | undefined {
-  const text = readIfThere(join(folder, 'exit'))?.trim();
+  const text = readTextSync(join(folder, 'exit'))?.trim();
   if (text !== 'cancelled' && !/^\d+$/.test(text ?? '')) return undefined;
   const startedAt = statSync(join(folder, 'process'), { throwIfNoEntry: false })?.mtimeMs;
   const endedAt = statSync(join(folder, 'exit')).mtimeMs;
@@ -31,13 +32,4 @@ export function readExit(folder: string): DetachedExit | undefined {
     code: text === 'cancelled' ? null : Number(text),
     tookMs: Math.max(0, Math.round(endedAt - (startedAt ?? endedAt))),
   };
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -90,6 +90,11 @@ export async function readJson<T>(path: string): Promise<T | undefined> {
 
 /** undefined where there is no such file. Reads at once: for records, which are small, four trips to the thread pool cost more than they save. */
 export async function readText(path: string): Promise<string | undefined> {
+  return readTextSync(path);
+}
+
+/** undefined where there is no such file. */
+export function readTextSync(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

@@ -1,8 +1,8 @@
-import { readFileSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail } from '../errors.js';
 import type { At, Journal } from '../model.js';
-import { makeFolder, overwrite, syncFolder, writeAtomic } from './files.js';
+import { makeFolder, overwrite, readTextSync, syncFolder, writeAtomic } from './files.js';
 import { withLock } from './lock.js';
 
 /** The run that asks. `workflowRunId` changes when a workflow is reset, so the fence closes on that too. */
@@ -84,7 +84,7 @@ async function openNew(home: string, who: Claimant, at: At): Promise<Journal> {
 }
 
 function lastToken(home: string): number {
-  const noted = Number(readIfThere(join(home, 'token')) ?? 0);
+  const noted = Number(readTextSync(join(home, 'token')) ?? 0);
   const known = ['journal.json', 'journal.closed.json'].map((name) => readAt(join(home, name))?.token ?? 0);
   return Math.max(Number.isSafeInteger(noted) ? noted : 0, ...known);
 }
@@ -104,7 +104,7 @@ function owns(open: Journal, who: Claimant): boolean {
 }
 
 function readAt(path: string): Journal | undefined {
-  const text = readIfThere(path);
+  const text = readTextSync(path);
   if (text === undefined) return undefined;
   try {
     return JSON.parse(text) as Journal;
@@ -119,19 +119,10 @@ const lastPath = (home: string) => join(home, 'journal.last');
 /** The step noted last under this token; undefined where a power cut tore the note: then the one of the opening stands. */
 function readLast(home: string, token: number): Journal['last'] | undefined {
   try {
-    const noted = JSON.parse(readIfThere(lastPath(home)) ?? '{}') as { token?: number; last?: Journal['last'] };
+    const noted = JSON.parse(readTextSync(lastPath(home)) ?? '{}') as { token?: number; last?: Journal['last'] };
     return noted.token === token ? noted.last : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
   }
 }
 

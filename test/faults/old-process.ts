@@ -9,6 +9,7 @@ import { checkContext } from '../../src/activities/check.js';
 import { runChecks } from '../../src/activities/checks/run-checks.js';
 import { runtime } from '../../src/activities/runtime/lookup.js';
 import { failureType } from '../../src/errors.js';
+import { freePort } from '../../src/lib/server-process.js';
 import type { Check } from '../../src/model.js';
 import { definitionOf, stepContext } from '../activities/step-context.js';
 import { generator } from './generator.js';
@@ -163,14 +164,6 @@ async function listen(one: Server, servers: Server[]): Promise<number> {
   servers.push(one.listen(0, '127.0.0.1'));
   await once(one, 'listening');
   return (one.address() as AddressInfo).port;
-}
-
-async function freePort(): Promise<number> {
-  const one = createServer().listen(0, '127.0.0.1');
-  await once(one, 'listening');
-  const { port } = one.address() as AddressInfo;
-  await new Promise((closed) => one.close(closed));
-  return port;
 }
 
 /** It is there, and a check of nothing but the status would be content. */
