@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startPostgres, startTemporal } from '../src/lib/dev-servers.js';
 import { runCorruptions } from '../test/faults/corruptions.js';
+import { installTool } from '../test/activities/migrations/sequelize-project.js';
+import { kinds, points, type Kind } from '../test/faults/killable-migrations.js';
+import { runMigrationKills } from '../test/faults/migration-kills.js';
 import { runInterruptions } from '../test/faults/interruptions.js';
 import { runKills } from '../test/faults/kills.js';
 import { runOldProcesses } from '../test/faults/old-process.js';
@@ -47,6 +50,13 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
     say(`B7: ${runs} corruptions (${told.sort().join(', ')}), ${faults.length} not refused`);
     return faults.length === 0;
   },
+  C1: (settings) =>
+    migrationKills(
+      'C1',
+      kinds.filter((kind) => kind !== 'sequelize-cli'),
+      settings,
+    ),
+  C3: (settings) => migrationKills('C3', ['sequelize-cli'], settings),
   B4: (settings) => takenOver('B4', 'pause', settings),
   B5: (settings) => takenOver('B5', 'kill', settings),
   async B6({ count = 100, servers, say }) {
@@ -117,6 +127,34 @@ async function takenOver(
     `${goal}: ${trials} trials, ${struck} struck at work, ${running} commands to adopt, ${attached} processes to be gone: ${faults.length} faults`,
   );
   return faults.length === 0;
+}
+
+/** Migrations killed at a statement: `count` of them by each kind of tool, without it once at every point. */
+async function migrationKills(
+  goal: string,
+  tools: readonly Kind[],
+  { seed, count = points.length, servers, say }: Settings,
+): Promise<boolean> {
+  const sequelize = await installTool();
+  const totals = { kills: 0, before: 0, between: 0, after: 0, faults: 0 };
+  try {
+    for (const kind of tools) {
+      const { before, between, after, faults } = await runMigrationKills({ kind, modules: sequelize.modules, seed, count, superuser: servers.postgres, say }); // prettier-ignore
+      for (const fault of faults) say(`     ${fault}`);
+      totals.kills += count;
+      totals.before += before;
+      totals.between += between;
+      totals.after += after;
+      totals.faults += faults.length;
+    }
+  } finally {
+    sequelize.remove();
+  }
+  const { kills, before, between, after, faults } = totals;
+  say(
+    `${goal}: ${kills} kills: ${before} as before, ${between} between revisions, ${after} all applied: ${faults} faults`,
+  );
+  return faults === 0;
 }
 
 async function main(): Promise<number> {

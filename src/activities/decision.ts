@@ -4,6 +4,7 @@ import type { Choice, Revisions, StepResult } from '../model.js';
 import type { StandbyRecord, Store } from './data/contract.js';
 import { stores } from './data/lookup.js';
 import { findWhole } from './data/stored-file.js';
+import { bookkeeping } from './migrations/applied.js';
 import { migrationTool } from './migrations/lookup.js';
 import { aheadToKeep, fits, keepAhead } from './keep-ahead.js';
 import { backup } from './backup.js';
@@ -15,13 +16,14 @@ import {
   readMade,
   readReplacement,
   readStandby,
+  undoBegun,
   writeReplacement,
   type MadeByChecks,
 } from './records.js';
 import { deploysSince, entryOf, releases } from './releases.js';
 import { swapAll } from './recovery-point.js';
 import { reopenStores } from './reopen.js';
-import { appliedRevisions, isEmpty, listed, missing, sameSets } from './revisions.js';
+import { appliedRevisions, isEmpty, knownRevisions, listed, missing, sameSets } from './revisions.js';
 import type { Step } from './step.js';
 import { mayHaveChanged, wasOpen } from './touched.js';
 
@@ -68,7 +70,9 @@ export async function choose(context: Step): Promise<Choice> {
   const checks = aside(await madeByChecks(context));
   const asks = needsPerson(context, loss);
   const extra = missing(now, point.revisions);
-  if (context.definition.rollback.prefer === 'undo' && isEmpty(missing(point.revisions, now)) && !isEmpty(extra)) {
+  const undoes =
+    context.definition.rollback.prefer === 'undo' && isEmpty(missing(point.revisions, now)) && !isEmpty(extra);
+  if (undoes && !(await mayBeHalfMade(context, now))) {
     return decided({
       decision: 'undo',
       reason: `undo ${listed(extra)}, by name, with the code that made them${checks}`,
@@ -112,10 +116,8 @@ export async function putBack(context: Step, choice: Choice): Promise<StepResult
   return { note: `${choice.decision}: ${choice.reason}`, data: { choice, revisions: now } };
 }
 
-/** Tables that migration tools keep for themselves: their rows are no loss. */
-const bookkeeping = new Set(
-  ['SequelizeMeta', 'alembic_version', 'django_migrations'].flatMap((table) => [table, `public.${table}`]),
-);
+/** Rows of what migration tools keep for themselves are no loss. */
+const noLoss = new Set(bookkeeping.flatMap((table) => [table, `public.${table}`]));
 
 async function findLoss(context: Step): Promise<Choice['loss']> {
   const folder = context.run.kind === 'rollback' ? releaseFolder(context) : context.folder;
@@ -126,9 +128,16 @@ async function findLoss(context: Step): Promise<Choice['loss']> {
     const written = since?.[store.name] ? await store.written(context, since[store.name] ?? null) : null;
     if (written === null) return null;
     for (const [table, rows] of Object.entries(written))
-      if (!bookkeeping.has(table)) loss[`${store.name}.${table}`] = rows - (made[`${store.name}.${table}`] ?? 0);
+      if (!noLoss.has(table)) loss[`${store.name}.${table}`] = rows - (made[`${store.name}.${table}`] ?? 0);
   }
   return Object.fromEntries(Object.entries(loss).filter(([, rows]) => rows > 0));
+}
+
+/** What a migration or an undo left that did not come to its end has no name to take it back by. */
+async function mayBeHalfMade(context: Step, now: Revisions): Promise<boolean> {
+  const { at, run } = context;
+  if (undoBegun(context.folder, at.try)) return true;
+  return run.kind === 'deploy' && !isEmpty(missing(await knownRevisions(context, run.version), now));
 }
 
 async function madeByChecks(context: Step): Promise<MadeByChecks | undefined> {

@@ -1,6 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { fail, failureType, rootMessage } from '../errors.js';
 import type { Definition, Release, Revisions, StepResult } from '../model.js';
+import { databaseOf } from './migrations/tool-settings.js';
+import { whatIsLeft } from './migrations/what-is-left.js';
 import { appliedRevisions, isEmpty, listed, missing } from './revisions.js';
 import { runtime } from './runtime/lookup.js';
 import type { Step } from './step.js';
@@ -18,6 +20,7 @@ export async function startMigrating(
   starting: () => Promise<StepResult>,
 ): Promise<StepResult> {
   const before = missing(known, await appliedRevisions(context));
+  if (context.at.try > 1 && !isEmpty(before)) await refuseHalfMade(context, known);
   const began = Date.now();
   const started = await starting().catch(async (error: unknown) => {
     const left = missing(known, await appliedRevisions(context));
@@ -31,6 +34,14 @@ export async function startMigrating(
   if (isEmpty(before)) return started;
   const seconds = ((Date.now() - began) / 1000).toFixed(1);
   return { ...started, note: `${started.note ?? ''}; ${listed(before)} applied by itself within ${seconds} s` };
+}
+
+/** A person's retry would start its migration once more. */
+async function refuseHalfMade(context: Step, known: Revisions): Promise<void> {
+  const name = databaseOf(context.definition);
+  const applied = (await appliedRevisions(context))[name] ?? [];
+  const left = await whatIsLeft(context, applied, [...new Set([...applied, ...(known[name] ?? [])])]);
+  if (!left.again) throw fail('MigrationFailed', `nothing was started: ${left.words}`);
 }
 
 async function arrived(context: Step, release: Release, known: Revisions): Promise<void> {

@@ -61,3 +61,12 @@ export function begun(context: { folder: string }, step: StepName): boolean {
   const commands = join(context.folder, 'commands');
   return existsSync(commands) && readdirSync(commands).some((name) => name.startsWith(`${step}-`));
 }
+
+/** Whether the undo of migrations by their tool was begun in this run, in a try before that one. */
+export function undoBegun(folder: string, before = Infinity): boolean {
+  const commands = join(folder, 'commands');
+  const tries = existsSync(commands)
+    ? readdirSync(commands).map((name) => /^(?:undo-migrate|data)-(\d+)-undo-/.exec(name)?.[1])
+    : [];
+  return tries.some((found) => found !== undefined && Number(found) < before);
+}

@@ -2,6 +2,7 @@ import { fail } from '../errors.js';
 import type { Release, StepResult } from '../model.js';
 import { checkContext, expecting } from './check.js';
 import { markLogs } from './checks/log-marks.js';
+import type { StandbyRecord } from './data/contract.js';
 import { stores } from './data/lookup.js';
 import { effectsOf } from '../definition/effects.js';
 import { migratesItself } from '../definition/migrates-itself.js';
@@ -12,7 +13,7 @@ import type { MigrationTool } from './migrations/contract.js';
 import { migrationTool } from './migrations/lookup.js';
 import { noteCounters } from './note-counters.js';
 import { startMigrating } from './own-migration.js';
-import { noteStopped, readReplacement, reversed, wasStopped, writeStandby } from './records.js';
+import { noteStopped, readReplacement, readStandby, reversed, undoBegun, wasStopped, writeStandby } from './records.js';
 import { swapAll } from './recovery-point.js';
 import { reopenStores } from './reopen.js';
 import { appliedRevisions, knownRevisions, missing, isEmpty, listed } from './revisions.js';
@@ -143,11 +144,22 @@ export async function close(context: Step): Promise<StepResult> {
   return runtime(context.definition).close(context);
 }
 
-/** The undo of a rollback's `data`: the very databases that were replaced come back, unless nothing was put in their place. */
+/**
+ * The undo of a rollback's `data`: the very databases that were replaced come back; where migrations were being undone instead, the copy of what is
+ * left behind. Nothing, where neither was begun.
+ */
 export async function swapIn(context: Step): Promise<StepResult> {
   const replaced = await readReplacement(context.folder);
-  if (!replaced) return { note: 'the data was not touched' };
+  const kept = undoBegun(context.folder) ? await readStandby(context.folder) : undefined;
+  const records = replaced?.map(reversed) ?? (await Promise.all((kept ?? []).map((record) => ready(context, record))));
+  if (records.length === 0) return { note: 'the data was not touched' };
   await noteEffects(context);
-  await swapAll(context, stores(context.definition), replaced.map(reversed));
+  await swapAll(context, stores(context.definition), records);
   return { note: 'the data that we left is back' };
+}
+
+/** A backup that stands for a copy is restored beside the live store first. */
+async function ready(context: Step, record: StandbyRecord): Promise<StandbyRecord> {
+  const store = stores(context.definition).find(({ name }) => name === record.store);
+  return store && record.backup ? store.restore(context, record.backup.folder, record.backup.stored) : record;
 }

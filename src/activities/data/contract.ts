@@ -106,6 +106,11 @@ export interface Store {
   written(context: StepContext, since: Record<string, number> | null): Promise<Record<string, number> | null>;
   /** The same text as before means that nobody wrote in between. Absent where to tell costs as much as to count. */
   lastWrite?(context: StepContext): Promise<string>;
+  /**
+   * What the live store has otherwise than that recovery point, for people: `new table public.a`, `rows of public.b`. Changes nothing. Absent where no
+   * migration tool ever is. Throws NotStopped while somebody is at work on it.
+   */
+  changes?(context: StepContext, standby: StandbyRecord): Promise<string[]>;
   /** Row counters now. */
   counters(context: StepContext): Promise<Record<string, number> | null>;
   /** First rows (500 at most) of one reading query on the live store, each as JSON. Throws what the store says of it. */

@@ -7,6 +7,9 @@ import { reachable } from '../data/postgres/reach.js';
 import { readRows } from '../data/sqlite/read-rows.js';
 import { liveUrl, migratedDatabase } from './tool-settings.js';
 
+/** Tables that the tools keep for themselves. */
+export const bookkeeping = ['SequelizeMeta', 'alembic_version', 'django_migrations'];
+
 /** Names in the table "SequelizeMeta", as umzug sorts them; the order in which they were applied is written down nowhere. [] without it. */
 export async function sequelizeRows(context: StepContext, url?: string): Promise<string[]> {
   const rows = await rowsOf<{ name: string }>(context, url, 'SequelizeMeta', 'name');

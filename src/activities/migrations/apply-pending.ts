@@ -1,7 +1,9 @@
-import { fail } from '../../errors.js';
+import { fail, failureType, rootMessage } from '../../errors.js';
 import type { StepResult } from '../../model.js';
 import type { StepContext } from '../context.js';
-import { compareRevisions, demandSame } from './compare.js';
+import { compareRevisions, demandSame, type Difference } from './compare.js';
+import { detailsOf, isExit } from './tool-error.js';
+import { whatIsLeft } from './what-is-left.js';
 
 /** How one tool looks and acts. */
 interface Upgrade {
@@ -9,8 +11,14 @@ interface Upgrade {
   run(): Promise<void>;
   /** The command, for people. */
   command: string;
+  /** On the live database; else a rehearsal. */
+  live: boolean;
   /** It has something to do also where nothing is pending. */
   always?: boolean;
+  /** It applies them in the order of their names: the first that is missing is the one that failed. */
+  byName?: boolean;
+  /** The line of its output that says what went wrong. */
+  reason?(error: { details?: unknown[] }): string | undefined;
 }
 
 /** Looks, lets the tool apply what is pending, and looks again. Throws MigrationFailed, also where the tool was content. */
@@ -24,8 +32,13 @@ export async function applyPending(context: StepContext, wanted: string[], upgra
   // A second call of a step whose worker was lost adopts the command, even where it has applied everything since.
   if (before.missing.length === 0 && !upgrade.always && !context.began('migrate'))
     return { note: 'no migration is pending', data: { applied: [] } };
+  if (upgrade.live) await refuseHalfMade(context, wanted, upgrade, before);
   const startedAt = performance.now();
-  await upgrade.run();
+  try {
+    await upgrade.run();
+  } catch (error) {
+    throw await explained(context, wanted, upgrade, error);
+  }
   demandSame(await upgrade.applied(), wanted, upgrade.command);
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   const nothing = upgrade.always ? 'nothing was pending, and was' : 'what an earlier attempt began was';
@@ -33,4 +46,35 @@ export async function applyPending(context: StepContext, wanted: string[], upgra
     note: `${before.missing.join(', ') || nothing} applied in ${seconds} s`,
     data: { applied: before.missing },
   };
+}
+
+/** Before a person's retry, never before an attempt that adopts the command. */
+async function refuseHalfMade(
+  context: StepContext,
+  wanted: string[],
+  upgrade: Upgrade,
+  { missing }: Difference,
+): Promise<void> {
+  if (context.at.try === 1 || missing.length === 0 || context.began('migrate')) return;
+  const left = await whatIsLeft(context, await upgrade.applied(), wanted);
+  if (!left.again) throw fail('MigrationFailed', `nothing was migrated: ${left.words}`, { missing });
+}
+
+/** The command ended badly, or nobody can tell how: whichever it was, the database tells what it left. */
+async function explained(context: StepContext, wanted: string[], upgrade: Upgrade, error: unknown): Promise<unknown> {
+  const unknown = upgrade.live && failureType(error) === 'OutcomeUnknown';
+  if (!isExit(error) && !unknown) return error;
+  const applied = await upgrade.applied();
+  const { missing } = compareRevisions(applied, wanted);
+  const words = upgrade.live
+    ? (await whatIsLeft(context, applied, wanted)).words
+    : `not applied: ${missing.join(', ') || 'none'}`;
+  if (unknown) return fail('OutcomeUnknown', `${rootMessage(error)}; ${words}`, { missing });
+  const failed = upgrade.byName ? missing[0] : undefined;
+  const reason = upgrade.reason?.(error as { details?: unknown[] }) ?? rootMessage(error);
+  return fail('MigrationFailed', `${failed ?? upgrade.command} failed: ${reason}; ${words}`, {
+    missing,
+    ...(failed === undefined ? {} : { failed }),
+    ...detailsOf(error as { details?: unknown[] }),
+  });
 }

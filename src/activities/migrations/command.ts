@@ -6,7 +6,7 @@ import { unasked, type StepContext } from '../context.js';
 import { liveRelease } from '../runtime/live-release.js';
 import { imagesOverride } from '../source/images/record.js';
 import { applyPending } from './apply-pending.js';
-import { compareRevisions, demandReachable, demandSame, tellLeft } from './compare.js';
+import { demandReachable, demandSame } from './compare.js';
 import type { MigrationTool } from './contract.js';
 import { demandFollows, leadingTo } from './rehearsal-copy.js';
 import { toolLine, toolPlace, toolRequest } from './tool-request.js';
@@ -72,25 +72,17 @@ async function upgrade(context: StepContext, directory: string, wanted: string[]
   const argv = commandOf(context.definition).upgrade;
   return applyPending(context, wanted, {
     applied: () => applied(context, url),
-    run: () => runUpgrade(context, directory, wanted, url),
+    run: () => runUpgrade(context, directory, url),
     command: argv.join(' '),
+    live: url === undefined,
   });
 }
 
-async function runUpgrade(context: StepContext, directory: string, wanted: string[], url?: string): Promise<void> {
+async function runUpgrade(context: StepContext, directory: string, url?: string): Promise<void> {
   const { upgrade: argv, applied: asking } = commandOf(context.definition);
-  try {
-    if (url === undefined) return void (await context.change('migrate', toolRequest(context, directory, argv)));
-    await demandFollows(context, url, (env) => toolRequest(context, directory, asking, env));
-    await context.read(toolRequest(context, directory, argv, leadingTo(context, url)));
-  } catch (error) {
-    if (!isExit(error)) throw error;
-    const left = compareRevisions(await applied(context, url), wanted);
-    throw fail('MigrationFailed', `${rootMessage(error)}; ${tellLeft(left)}`, {
-      missing: left.missing,
-      ...detailsOf(error),
-    });
-  }
+  if (url === undefined) return void (await context.change('migrate', toolRequest(context, directory, argv)));
+  await demandFollows(context, url, (env) => toolRequest(context, directory, asking, env));
+  await context.read(toolRequest(context, directory, argv, leadingTo(context, url)));
 }
 
 async function downgradeTo(context: StepContext, directory: string, wanted: string[]): Promise<StepResult> {

@@ -41,13 +41,9 @@ export function demandSame(applied: string[], wanted: string[], after: string): 
     });
 }
 
-/** What a failed command left, and what to do next: another migrator may have been at it, and what that applied is not ours to take back. */
-export function tellLeft({ missing, extra }: Difference): string {
-  if (extra.length > 0)
-    return `the database has ${extra.join(', ')}, which this release does not know: another migrator was here meanwhile; find out whose that is before anything is put back`;
-  if (missing.length === 0)
-    return 'yet all that was wanted is applied: another migrator was at it at the same time, or it failed after its last one; when no other one runs any more, retry';
-  return `not applied: ${missing.join(', ')}; what ran outside a transaction may be half-changed: put the data back before trying again`;
+/** Where both hold revisions: another migrator was here, and what that applied is not ours to take back. */
+export function tellForeign({ extra }: Difference): string {
+  return `the database has ${extra.join(', ')}, which this release does not know: another migrator was here meanwhile; find out whose that is before anything is put back`;
 }
 
 function tell({ missing, extra }: Difference): string {

@@ -4,7 +4,7 @@ import type { StepContext } from '../context.js';
 import { source } from '../source/lookup.js';
 import { sequelizeRows } from './applied.js';
 import { applyPending } from './apply-pending.js';
-import { compareRevisions, demandReachable, demandSame, tellLeft } from './compare.js';
+import { demandReachable, demandSame } from './compare.js';
 import type { MigrationTool } from './contract.js';
 import { checkSequelize } from './sequelize-checks.js';
 import { liveMigrations, migrationsFolder, toolPath } from './sequelize-settings.js';
@@ -42,33 +42,20 @@ async function applied(context: StepContext, url?: string): Promise<string[]> {
 async function upgrade(context: StepContext, directory: string, wanted: string[], url?: string): Promise<StepResult> {
   return applyPending(context, wanted, {
     applied: () => applied(context, url),
-    run: () => runMigrate(context, directory, wanted, url),
+    run: () => runMigrate(context, directory, url),
     command: 'sequelize-cli db:migrate',
+    live: url === undefined,
+    byName: true,
   });
 }
 
-async function runMigrate(context: StepContext, directory: string, wanted: string[], url?: string): Promise<void> {
-  try {
-    if (url === undefined)
-      return void (await context.change('migrate', toolRequest(context, directory, [toolPath, 'db:migrate'])));
-    const env = leadingTo(context, url);
-    const asking = (variables: Record<string, string>) =>
-      toolRequest(context, directory, [toolPath, 'db:migrate:status'], variables);
-    await demandFollows(context, url, asking);
-    await context.read(toolRequest(context, directory, [toolPath, 'db:migrate'], env));
-  } catch (error) {
-    if (!isExit(error)) throw error;
-    // They run in the order of their names: the first that is not applied is the one that failed.
-    const left = compareRevisions(await applied(context, url), wanted);
-    const [failed] = left.missing;
-    const half =
-      'sequelize has no transaction around a migration, so the schema may be half-changed: put the data back before trying again';
-    const next = failed === undefined || left.extra.length > 0 ? tellLeft(left) : half;
-    throw fail('MigrationFailed', `${failed ?? 'db:migrate'} failed: ${rootMessage(error)}; ${next}`, {
-      failed,
-      ...detailsOf(error),
-    });
-  }
+async function runMigrate(context: StepContext, directory: string, url?: string): Promise<void> {
+  if (url === undefined)
+    return void (await context.change('migrate', toolRequest(context, directory, [toolPath, 'db:migrate'])));
+  const asking = (variables: Record<string, string>) =>
+    toolRequest(context, directory, [toolPath, 'db:migrate:status'], variables);
+  await demandFollows(context, url, asking);
+  await context.read(toolRequest(context, directory, [toolPath, 'db:migrate'], leadingTo(context, url)));
 }
 
 async function downgradeTo(context: StepContext, directory: string, wanted: string[]): Promise<StepResult> {

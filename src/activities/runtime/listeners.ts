@@ -28,7 +28,8 @@ export async function listenersOn(ports: number[]): Promise<Listener[]> {
       const listener = await describeProcess(port, pid);
       if (listener) seen.set(`${port} ${pid}`, listener);
     }
-    if (!owners.has(inode)) seen.set(`${port} ${inode}`, { port, program: 'a process that this user cannot see', socket: inode });
+    if (!owners.has(inode))
+      seen.set(`${port} ${inode}`, { port, program: 'a process that this user cannot see', socket: inode });
   }
   return [...seen.values()].sort((a, b) => a.port - b.port || (a.pid ?? 0) - (b.pid ?? 0));
 }

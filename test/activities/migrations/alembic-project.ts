@@ -31,11 +31,14 @@ with create_engine(os.environ["DATABASE_URL"].replace("postgresql:", "postgresql
         context.run_migrations()
 `;
 
-export async function makeAlembicProject(on: 'PostgreSQL' | 'SQLite' = 'PostgreSQL'): Promise<AlembicProject> {
+export async function makeAlembicProject(
+  on: 'PostgreSQL' | 'SQLite' = 'PostgreSQL',
+  superuser?: string,
+): Promise<AlembicProject> {
   const packages = await pythonPackages();
   const root = mkdtempSync(join(tmpdir(), 'slipway-alembic-'));
   const directory = join(root, 'live');
-  const database = await freshDatabase();
+  const database = await freshDatabase(superuser);
   const file = join(root, 'app.sqlite3');
   mkdirSync(directory);
   git(directory, 'init', '--quiet', '--initial-branch=main');

@@ -12,6 +12,8 @@ export interface DjangoProject {
   directory: string;
   /** URL of the live database, or the path of its file. */
   url: string;
+  /** The live one, on PostgreSQL. */
+  database: TestDatabase | undefined;
   /** Another database like it, empty: for a rehearsal. */
   another(): Promise<string>;
   /** Migrations by `app/name`. */
@@ -45,14 +47,14 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": url} if
     "HOST": at.hostname, "PORT": at.port}}
 `;
 
-export async function makeDjangoProject(on: 'PostgreSQL' | 'SQLite'): Promise<DjangoProject> {
+export async function makeDjangoProject(on: 'PostgreSQL' | 'SQLite', superuser?: string): Promise<DjangoProject> {
   const packages = await pythonPackages();
   const root = mkdtempSync(join(tmpdir(), 'slipway-django-'));
   const directory = join(root, 'live');
   const made: TestDatabase[] = [];
   const another = async () => {
     if (on === 'SQLite') return join(root, `${made.push({} as TestDatabase)}.sqlite3`);
-    const database = await freshDatabase();
+    const database = await freshDatabase(superuser);
     made.push(database);
     return database.ownerUrl;
   };
@@ -71,6 +73,7 @@ export async function makeDjangoProject(on: 'PostgreSQL' | 'SQLite'): Promise<Dj
   return {
     directory,
     url,
+    database: on === 'PostgreSQL' ? made[0] : undefined,
     another,
     release(version, migrations, text = settings) {
       const apps = ['shop', 'blog'];

@@ -50,10 +50,14 @@ async function install(from: string, files: string[], folder: string): Promise<v
   await run('npm', ['ci', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: folder });
 }
 
-export async function makeProject(modules: string, on: keyof typeof connections = 'PostgreSQL'): Promise<Project> {
+export async function makeProject(
+  modules: string,
+  on: keyof typeof connections = 'PostgreSQL',
+  superuser?: string,
+): Promise<Project> {
   const root = mkdtempSync(join(tmpdir(), 'slipway-project-'));
   const directory = join(root, 'live');
-  const database = await freshDatabase();
+  const database = await freshDatabase(superuser);
   const file = join(root, 'app.sqlite3');
   mkdirSync(directory);
   git(directory, 'init', '--quiet', '--initial-branch=main');

@@ -6,19 +6,19 @@ import { tableKey } from './names.js';
 export const largeObjects = 'pg_catalog.pg_largeobject';
 
 /**
- * Rows and a content hash of every table, read by all sessions at once: each must see the same moment. The hash does not depend on the order of rows or columns; partitions count, their parents do not.
+ * Rows and a content hash of every table, or of `only` those, read by all sessions at once: each must see the same moment. The hash does not depend on the order of rows or columns; partitions count, their parents do not.
  */
-export async function readContents(sessions: Session[]): Promise<Contents> {
+export async function readContents(sessions: Session[], only?: string[]): Promise<Contents> {
   const [first] = sessions;
   if (!first) throw new Error('no session to read with');
-  const waiting = await query<Readable>(first, readable);
+  const waiting = (await query<Readable>(first, readable)).filter(({ table }) => only?.includes(table) ?? true);
   const tables: Contents['tables'] = {};
   const read = async (session: Session) => {
     for (let next = waiting.shift(); next; next = waiting.shift()) tables[next.table] = await readTable(session, next);
   };
   await Promise.all(sessions.map(read));
-  const objects = await readLargeObjects(first);
-  if (objects.rows > 0) tables[largeObjects] = objects;
+  const objects = (only?.includes(largeObjects) ?? true) ? await readLargeObjects(first) : undefined;
+  if (objects && objects.rows > 0) tables[largeObjects] = objects;
   return { tables: Object.fromEntries(Object.entries(tables).sort(([a], [b]) => (a < b ? -1 : 1))) };
 }
 

@@ -3,6 +3,7 @@ import type { Database } from '../../../model.js';
 import type { Store } from '../contract.js';
 import { readAddress } from './address.js';
 import { dumpArguments, takeBackup } from './backup.js';
+import { changesSince } from './changes.js';
 import { containerByHand, swapByHand } from './by-hand.js';
 import { restoreByHand } from './restore-by-hand.js';
 import { keepState } from './second-backup.js';
@@ -64,6 +65,7 @@ export function postgresStore(name: string, connections: Postgres): Store {
     },
     written: async (context, since) => writtenSince(await link(context), since),
     lastWrite: async (context) => lastWrite(await link(context)),
+    changes: async (context, standby) => changesSince(await link(context), standby),
     counters: async (context) => countersNow(await link(context)),
     rows: async (context, sql) => firstRows(await link(context), sql),
     kept: async (context) => keptBeside(await link(context)),

@@ -9,11 +9,16 @@ type Tables = StoreBackup['contents']['tables'];
 export type Looked = Pick<StoreBackup, 'contents' | 'catalog'> & {
   /** What SQLite itself finds wrong with the file, where it was asked. */
   damage: string[];
+  /** Each with its table, type, and what else it was declared as. */
+  columns: [table: string, column: string, ...rest: unknown[]][];
 };
 
-/** All that makes two databases equal, of a file that nobody writes; `checked`: with what SQLite finds wrong. Throws CommandFailed where it is none. */
-export async function lookAt(context: StepContext, file: string, checked = false): Promise<Looked> {
-  const args = ['look', file, ...(checked ? ['checked'] : [])];
+/**
+ * All that makes two databases equal, of a file that nobody writes; `checked`: with what SQLite finds wrong; `live`: the file may have a log beside it.
+ * Throws CommandFailed where it is none.
+ */
+export async function lookAt(context: StepContext, file: string, option?: 'checked' | 'live'): Promise<Looked> {
+  const args = ['look', file, ...(option ? [option] : [])];
   const { tables, ...found } = await answer<{ tables: Tables } & Omit<Looked, 'contents'>>(context, args);
   return { contents: { tables }, ...found };
 }

@@ -41,7 +41,7 @@ export async function restoreInto(
 
 async function look(context: StepContext, backup: StoreBackup, path: string) {
   try {
-    return await lookAt(context, path, true);
+    return await lookAt(context, path, 'checked');
   } catch (error) {
     if (failureType(error) !== 'CommandFailed') throw error;
     throw fail('BackupUnusable', `${backup.file} does not restore: ${rootMessage(error)}`);

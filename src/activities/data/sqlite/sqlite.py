@@ -1,5 +1,6 @@
 """What Slipway asks of one SQLite file: `sqlite.py rows|copy|look|settle FILE [TO]`. Nothing here makes a file that is missing."""
 
+import contextlib
 import hashlib
 import json
 import marshal
@@ -34,11 +35,12 @@ def copy(path, to):
 
 
 def look(path, option=""):
-    """All that makes two databases equal, as JSON. `checked`: with what SQLite finds wrong. The file is one that nobody writes."""
-    connection = open_file(path, "immutable=1")
+    """All that makes two databases equal, as JSON. `checked`: with what SQLite finds wrong. The file is one that nobody writes; `live`: it may have a log."""
+    connection = open_file(path, "mode=ro" if option == "live" else "immutable=1")
     damage = connection.execute("PRAGMA integrity_check") if option == "checked" else []
     damage = [line for (line,) in damage if line != "ok"]
-    print(json.dumps({"tables": tables_of(connection), "catalog": catalog_of(connection), "damage": damage}))
+    found = {"tables": tables_of(connection), "catalog": catalog_of(connection), "damage": damage}
+    print(json.dumps({**found, "columns": connection.execute(COLUMNS).fetchall()}))
 
 
 def count(path):
@@ -60,8 +62,19 @@ def settle(path):
 
 
 def open_file(path, option, timeout=10):
-    uri = pathlib.Path(path).absolute().as_uri() + "?" + option
-    return sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
+    uri = pathlib.Path(path).absolute().as_uri() + "?"
+    connection = sqlite3.connect(uri + option, uri=True, timeout=timeout, isolation_level=None)
+    if option != "mode=ro":
+        return connection
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        if "readonly" not in str(error):
+            raise
+        # A writer that was killed left a journal to play back: whoever reads next has to, and who only reads may not.
+        with contextlib.closing(sqlite3.connect(uri + "mode=rw", uri=True, timeout=timeout)) as writer:
+            writer.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return connection
 
 
 def tables_of(connection):
@@ -96,6 +109,8 @@ def hash_rows(connection, table):
     return {"rows": found, "hash": hashed.hexdigest()}
 
 
+COLUMNS = """SELECT m.name, c.name, c.type, c."notnull", c.dflt_value, c.pk
+    FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' ORDER BY 1, 2"""
 PRAGMAS = ["user_version", "application_id", "encoding", "page_size", "auto_vacuum"]
 
 

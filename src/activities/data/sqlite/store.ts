@@ -6,6 +6,7 @@ import { identityOf, placeOf, type Place } from '../beside/place.js';
 import type { Store } from '../contract.js';
 import { takeBackup } from './backup.js';
 import { swapByHand } from './by-hand.js';
+import { changesSince } from './changes.js';
 import { settle, suffixes } from './companions.js';
 import { checkFile, sizeOf } from './preflight.js';
 import { readRows } from './read-rows.js';
@@ -59,6 +60,7 @@ export function sqliteStore(name: string, sqlite: Sqlite): Store {
     lastWrite: async (context) => lastWriteOf((await at(context)).live),
     written: async (context, since) =>
       since && writtenBetween(since, await countersOf(context, (await at(context)).live)),
+    changes: async (context, standby) => changesSince(context, (await at(context)).live, standby.copy),
     rows: async (context, sql) => {
       const { live } = await at(context);
       const one = sql.trim().replace(/;$/, '');
