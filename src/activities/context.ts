@@ -10,6 +10,8 @@ export interface CommandRequest {
   in?: string;
   /** With `in`: in a container of its own, made from that release's image, whatever runs. */
   of?: Release;
+  /** With `in`: in a container of its own, where a folder of this host lies over these, whatever the service has there. */
+  over?: { folder: string; at: string[] };
   /** @default the live checkout; with `in` an absolute path inside, else the image's own */
   cwd?: string;
   /** Added to the worker's own PATH/HOME/LANG and the env file's variables; with `in` to what the service has. */

@@ -10,6 +10,7 @@ import { sealCommand, sealOf, suffixOf } from './data/seal.js';
 import { effectCommands } from './effects.js';
 import { isEmpty, pendingRevisions } from './revisions.js';
 import { migrationTool } from './migrations/lookup.js';
+import { whyNoRehearsal } from './migrations/rehearsable.js';
 import { runtime } from './runtime/lookup.js';
 import { source } from './source/lookup.js';
 
@@ -80,6 +81,7 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
     pending,
     unbuilt: [],
     warnings,
+    noRehearsal: isEmpty(pending) ? undefined : await whyNoRehearsal(context),
     copySeconds: standby.reduce((sum, { seconds }) => sum + seconds, 0),
     definitionHash: hashOf(definition),
     hash: hashOf,

@@ -1,4 +1,4 @@
-import { migratedSqlite, migratesItself, migratingService } from './migrates-itself.js';
+import { migratesItself } from './migrates-itself.js';
 import type { Change, Check, Definition, Kind, Plan, PlanStep, Release, StepName, When } from '../model.js';
 import { effectsOf } from './effects.js';
 
@@ -11,6 +11,8 @@ export interface PlanFacts {
   pending: Record<string, string[]>;
   unbuilt: string[];
   warnings: string[];
+  /** Why the migrations cannot be tried on a copy. */
+  noRehearsal?: string | undefined;
   /** Seconds that the copy of all stores takes, by their size. */
   copySeconds: number;
   definitionHash: string;
@@ -92,13 +94,7 @@ function deploySteps(definition: Definition, facts: PlanFacts): PlanStep[] {
     ),
     step('fetch', `${facts.version.version} beside the running version`, commands.fetch),
     backupStep(definition, facts, 'a backup, proven by a restore'),
-    step(
-      'rehearse',
-      'the migrations on a copy of the backup',
-      commands.rehearse,
-      [],
-      rehearsalSkip(definition, rehearses, facts),
-    ),
+    step('rehearse', 'the migrations on a copy of the backup', commands.rehearse, [], rehearsalSkip(rehearses, facts)),
     change(
       'stop',
       `${back} stops`,
@@ -237,16 +233,10 @@ function shown(value: unknown): string {
     .join(' ');
 }
 
-function rehearsalSkip(definition: Definition, rehearses: boolean, facts: PlanFacts): string | undefined {
+function rehearsalSkip(rehearses: boolean, facts: PlanFacts): string | undefined {
   if (pendingCount(facts.pending) === 0) return 'no migration is pending';
   if (!rehearses) return `the change is ${facts.change}`;
-  const inside = migratingService(definition);
-  if (inside && !definition.source.images)
-    return `${inside} has no image in source.images, which would hold the new code beside the live one`;
-  const sqlite = migratedSqlite(definition);
-  if (sqlite && inside) return `a copy of the file lies on the host, where ${inside} does not see it`;
-  if (sqlite && !sqlite.variable) return 'sqlite.variable names none that would lead the application to the copy';
-  return undefined;
+  return facts.noRehearsal;
 }
 
 function migrateTitle(definition: Definition, pending: PlanFacts['pending']): string {

@@ -4,14 +4,16 @@ import { describeWithDocker, docker } from '../stack/docker.js';
 import { withStudents, type StudentsSystem } from './students-system.js';
 
 describeWithDocker('students in one container, which migrates SQLite in its volume when it starts', () => {
-  it('are released, fail, come back with every row and the very image, and go back a release', async () => {
+  it('are released, rehearsed on a copy, fail, come back with every row and the very image, and go back a release', async () => {
     await withStudents(async (system) => {
       const { go, home } = system;
       const released = await go('deploy', { version: '1.0.0', by: 'bob' });
       expect(released).toMatchObject({ outcome: 'deployed', reason: '', current: '1.0.0' });
       await enrol(system, 'Sofja');
 
-      expect(await go('deploy', { version: '1.1.0', by: 'bob' })).toMatchObject({ outcome: 'deployed', reason: '' });
+      const rehearsed = await go('deploy', { version: '1.1.0', by: 'bob' });
+      expect(rehearsed).toMatchObject({ outcome: 'deployed', reason: '', steps: expect.arrayContaining(['rehearse: done']) as string[] });
+      expect(released.steps).toContain('rehearse: skipped');
       await enrol(system, 'Maryam');
       const before = [await data(system), image(system)];
       expect(before).toEqual([

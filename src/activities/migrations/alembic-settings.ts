@@ -3,7 +3,7 @@ import type { Argv, Definition, Migrations, Release } from '../../model.js';
 import type { CommandRequest, StepContext } from '../context.js';
 import { source } from '../source/lookup.js';
 import { readGraph, type Graph } from './alembic-graph.js';
-import { toolLine, toolRequest } from './tool-request.js';
+import { toolLine, toolRequest, type Leading } from './tool-request.js';
 
 /** The release's revisions, read from the text of its files: none of its code is run. Empty without alembic.ini, as before it was introduced. */
 export async function graphOf(context: StepContext, release: Release): Promise<Graph> {
@@ -31,9 +31,9 @@ export function alembicRequest(
   context: StepContext,
   checkout: string,
   args: Argv,
-  env: Record<string, string> = {},
+  leading: Leading = {},
 ): CommandRequest {
-  return toolRequest(context, checkout, [...programOf(context.definition), ...args], env);
+  return toolRequest(context, checkout, [...programOf(context.definition), ...args], leading);
 }
 
 /** As a person types it. */

@@ -55,8 +55,8 @@ async function upgrade(context: StepContext, directory: string, wanted: string[]
 async function runUpgrade(context: StepContext, directory: string, url?: string): Promise<void> {
   if (url === undefined)
     return void (await context.change('migrate', alembicRequest(context, directory, ['upgrade', 'head'])));
-  await demandFollows(context, url, (env) => alembicRequest(context, directory, ['current'], env));
-  await context.read(alembicRequest(context, directory, ['upgrade', 'head'], leadingTo(context, url)));
+  await demandFollows(context, url, (elsewhere) => alembicRequest(context, directory, ['current'], elsewhere));
+  await context.read(alembicRequest(context, directory, ['upgrade', 'head'], await leadingTo(context, url)));
 }
 
 async function downgradeTo(context: StepContext, directory: string, wanted: string[]): Promise<StepResult> {

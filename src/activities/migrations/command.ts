@@ -51,7 +51,7 @@ async function applied(context: StepContext, url?: string): Promise<string[]> {
   // Before the first release there is no code that could be asked.
   if (liveRelease(run, at) === null && !rehearsing) return [];
   const checkout = rehearsing ? context.staged(run.version) : definition.directory;
-  const leading = url === undefined ? {} : leadingTo(context, url);
+  const leading = url === undefined ? {} : await leadingTo(context, url);
   return revisionsOf(context, checkout, commandOf(definition).applied, leading);
 }
 
@@ -81,8 +81,8 @@ async function upgrade(context: StepContext, directory: string, wanted: string[]
 async function runUpgrade(context: StepContext, directory: string, url?: string): Promise<void> {
   const { upgrade: argv, applied: asking } = commandOf(context.definition);
   if (url === undefined) return void (await context.change('migrate', toolRequest(context, directory, argv)));
-  await demandFollows(context, url, (env) => toolRequest(context, directory, asking, env));
-  await context.read(toolRequest(context, directory, argv, leadingTo(context, url)));
+  await demandFollows(context, url, (elsewhere) => toolRequest(context, directory, asking, elsewhere));
+  await context.read(toolRequest(context, directory, argv, await leadingTo(context, url)));
 }
 
 async function downgradeTo(context: StepContext, directory: string, wanted: string[]): Promise<StepResult> {
@@ -108,8 +108,8 @@ async function undo(context: StepContext, directory: string, argv: Argv, name: s
 }
 
 /** Throws MigrationFailed for a line that is no revision: a log among them would count as one. */
-async function revisionsOf(context: StepContext, checkout: string, argv: Argv, env = {}): Promise<string[]> {
-  const { stdout = '' } = await context.read({ ...toolRequest(context, checkout, argv, env), deadlineMs: 60_000 });
+async function revisionsOf(context: StepContext, checkout: string, argv: Argv, leading = {}): Promise<string[]> {
+  const { stdout = '' } = await context.read({ ...toolRequest(context, checkout, argv, leading), deadlineMs: 60_000 });
   const lines = stdout.split('\n').filter((line) => line.trim() !== '');
   const wrong = lines.find((line) => !/^[\w.@+:-]+$/.test(line));
   if (wrong === undefined) return lines;

@@ -2,15 +2,15 @@ import type { Argv, Definition, Release } from '../../model.js';
 import type { CommandRequest, StepContext } from '../context.js';
 import { djangoRows } from './applied.js';
 import { appOf, readCode, revisionsOf } from './django-files.js';
-import { toolLine, toolRequest } from './tool-request.js';
+import { toolLine, toolRequest, type Leading } from './tool-request.js';
 
 export function manageRequest(
   context: StepContext,
   checkout: string,
   args: Argv,
-  env: Record<string, string> = {},
+  leading: Leading = {},
 ): CommandRequest {
-  return toolRequest(context, checkout, [...programOf(context.definition), ...args], env);
+  return toolRequest(context, checkout, [...programOf(context.definition), ...args], leading);
 }
 
 /** As a person types it. */

@@ -48,11 +48,13 @@ async function upgrade(context: StepContext, directory: string, wanted: string[]
 }
 
 async function runMigrate(context: StepContext, directory: string, url?: string): Promise<void> {
-  const leading = url === undefined ? {} : leadingTo(context, url);
+  const leading = url === undefined ? {} : await leadingTo(context, url);
   const request = (...args: string[]) => manageRequest(context, directory, ['migrate', '--noinput', ...args], leading);
   if (url === undefined) await context.change('migrate', request());
   else {
-    await demandFollows(context, url, (env) => manageRequest(context, directory, ['showmigrations', '--plan'], env));
+    await demandFollows(context, url, (elsewhere) =>
+      manageRequest(context, directory, ['showmigrations', '--plan'], elsewhere),
+    );
     await context.read(request());
   }
   await context.read(request('--check'));

@@ -9,7 +9,7 @@ import type { MigrationTool } from './contract.js';
 import { checkSequelize } from './sequelize-checks.js';
 import { liveMigrations, migrationsFolder, toolPath } from './sequelize-settings.js';
 import { demandFollows, leadingTo } from './rehearsal-copy.js';
-import { toolLine, toolRequest } from './tool-request.js';
+import { toolLine, toolRequest, type Leading } from './tool-request.js';
 import { databaseOf } from './tool-settings.js';
 import { detailsOf, isExit } from './tool-error.js';
 
@@ -52,10 +52,9 @@ async function upgrade(context: StepContext, directory: string, wanted: string[]
 async function runMigrate(context: StepContext, directory: string, url?: string): Promise<void> {
   if (url === undefined)
     return void (await context.change('migrate', toolRequest(context, directory, [toolPath, 'db:migrate'])));
-  const asking = (variables: Record<string, string>) =>
-    toolRequest(context, directory, [toolPath, 'db:migrate:status'], variables);
+  const asking = (elsewhere: Leading) => toolRequest(context, directory, [toolPath, 'db:migrate:status'], elsewhere);
   await demandFollows(context, url, asking);
-  await context.read(toolRequest(context, directory, [toolPath, 'db:migrate'], leadingTo(context, url)));
+  await context.read(toolRequest(context, directory, [toolPath, 'db:migrate'], await leadingTo(context, url)));
 }
 
 async function downgradeTo(context: StepContext, directory: string, wanted: string[]): Promise<StepResult> {

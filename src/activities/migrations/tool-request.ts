@@ -6,6 +6,9 @@ import type { CommandRequest, StepContext } from '../context.js';
 import { liveRelease } from '../runtime/live-release.js';
 import { declaredTool, guardValues } from './tool-settings.js';
 
+/** What leads one call to another database than the live one: a variable, or inside a service another folder in the place of the live file's. */
+export type Leading = Pick<CommandRequest, 'env' | 'over'>;
+
 /** Of every command that may migrate: long, since nobody can tell what an ended one left. */
 const deadlineMs = 24 * 3_600_000;
 
@@ -17,10 +20,10 @@ export function toolRequest(
   context: StepContext,
   checkout: string,
   argv: Argv,
-  env: Record<string, string> = {},
+  { env, over }: Leading = {},
 ): CommandRequest {
   const { options } = declaredTool(context.definition);
-  const common = { env: { ...guardValues(context), ...env }, deadlineMs };
+  const common = { env: { ...guardValues(context), ...env }, deadlineMs, ...(over ? { over } : {}) };
   if (options.in !== undefined)
     return {
       ...common,

@@ -31,7 +31,7 @@ const MARK = 'SLIPWAY_COMMAND';
  */
 export async function inside(asker: Asker, request: CommandRequest & { in: string }, mark: string): Promise<Argv> {
   const { definition } = asker;
-  const running = request.of ? undefined : await runningContainer(asker, request.in);
+  const running = request.of || request.over ? undefined : await runningContainer(asker, request.in);
   if (running) return inContainer(running, request, mark);
   if (definition.runtime.compose) return inOneOff(oneOffOfService(asker, request), request, mark);
   if (definition.runtime.container) return inOneOff(await oneOffOfContainer(asker, request), request, mark);
@@ -73,11 +73,18 @@ export async function runningContainer(
   { definition, read }: Pick<Asker, 'definition' | 'read'>,
   service: string,
 ): Promise<Container | undefined> {
-  const { compose, container } = definition.runtime;
-  const found = compose
-    ? (await projectContainers(read, projectName(definition))).filter((one) => one.service === service)
-    : await inspectContainers(read, [container?.name ?? service]);
+  const found = await serviceContainers(definition, read, definition.runtime.container?.name ?? service);
   return found.find((one) => one.running);
+}
+
+/** Of a service of compose, stopped ones too; else the one of that name. */
+export async function serviceContainers(
+  definition: Definition,
+  read: Asker['read'],
+  name: string,
+): Promise<Container[]> {
+  if (!definition.runtime.compose) return inspectContainers(read, [name]);
+  return (await projectContainers(read, projectName(definition))).filter(({ service }) => service === name);
 }
 
 function inContainer({ id }: Container, request: CommandRequest, mark: string): Argv {
@@ -101,7 +108,7 @@ function oneOffOfService(asker: Asker, request: CommandRequest & { in: string })
   const release = request.of ?? liveRelease(asker.run, asker.at);
   const override = release ? imagesOverride(asker, release) : undefined;
   const compose = composeArgv(asker.definition, override && existsSync(override) ? override : undefined);
-  return { before: [...compose, 'run', '--rm', '--no-deps', '-T'], of: request.in };
+  return { before: [...compose, 'run', '--rm', '--no-deps', '-T', ...laidOver(request)], of: request.in };
 }
 
 /** With what is mounted where. Scripts may have removed the container: `stop` noted it. */
@@ -114,13 +121,22 @@ async function oneOffOfContainer(asker: Asker, request: CommandRequest & { in: s
   const image = (images[request.in] ?? Object.values(images)[0])?.id ?? kept?.image;
   if (!image)
     throw fail('NotStarted', `${definition.environment}: ${request.in} does not run, and no image of it is known`);
-  const mounts = (kept?.mounts ?? []).flatMap(({ type, name, source, target }) => [
-    '--volume',
-    `${type === 'volume' ? (name ?? source) : source}:${target}`,
-  ]);
+  const mounts = (kept?.mounts ?? [])
+    .filter(({ target }) => !request.over?.at.includes(target))
+    .flatMap(({ type, name, source, target }) => [
+      '--volume',
+      `${type === 'volume' ? (name ?? source) : source}:${target}`,
+    ]);
   const known = variables.filter((name) => request.env?.[name] === undefined).flatMap((name) => ['--env', name]);
   const input = readsInput(request) ? ['--interactive'] : [];
-  return { before: ['docker', 'run', '--rm', '--pull', 'never', ...input, ...mounts, ...known], of: image };
+  return {
+    before: ['docker', 'run', '--rm', '--pull', 'never', ...input, ...mounts, ...laidOver(request), ...known],
+    of: image,
+  };
+}
+
+function laidOver({ over }: CommandRequest): Argv {
+  return (over?.at ?? []).flatMap((path) => ['--volume', `${over?.folder}:${path}`]);
 }
 
 function inOneOff({ before, of }: OneOff, request: CommandRequest, mark: string): Argv {

@@ -48,15 +48,16 @@ async function look(context: StepContext, backup: StoreBackup, path: string) {
   }
 }
 
-/** A restored and verified file that the caller works with, in a folder of its own. Answers its path. */
+/** A restored and verified file of that name, which the caller works with, in a folder of its own. Answers its path. */
 export async function makeScratch(
   context: StepContext,
   folder: string,
   backup: StoreBackup,
+  name: string,
 ): Promise<{ url: string; drop(): Promise<void> }> {
   const place = join(context.folder, 'plain', `${backup.store}.scratch`);
   const drop = () => rm(place, { recursive: true, force: true });
-  const url = join(place, `${backup.store}.sqlite`);
+  const url = join(place, name);
   await drop();
   await mkdir(place, { recursive: true, mode: 0o700 });
   try {

@@ -41,7 +41,8 @@ export function sqliteStore(name: string, sqlite: Sqlite): Store {
     },
     backup: async (context, folder) => takeBackup(context, await at(context), folder),
     prove: proveBackup,
-    scratch: makeScratch,
+    scratch: async (context, folder, backup) =>
+      makeScratch(context, folder, backup, basename((await at(context)).live)),
     standby: async (context) => makeStandby(context, await at(context)),
     downtime: async (context) => {
       const size = await sizeOf((await at(context)).live);

@@ -1,7 +1,8 @@
 import { fail } from '../../../errors.js';
 import type { StepContext } from '../../context.js';
 import { projectName } from '../../runtime/compose/arguments.js';
-import { inspectContainers, projectContainers } from '../../runtime/docker-state.js';
+import { projectContainers } from '../../runtime/docker-state.js';
+import { serviceContainers } from '../../runtime/inside.js';
 
 interface Volume {
   Name: string;
@@ -52,12 +53,7 @@ async function inspect(context: StepContext, name: string): Promise<Volume | und
 
 /** Scripts may have removed the container while it is stopped: then nothing is known against it. */
 async function refuseOthers(context: StepContext, service: string, volume: string, name: string): Promise<void> {
-  const { compose } = context.definition.runtime;
-  const containers = compose
-    ? (await projectContainers((request) => context.look(request), projectName(context.definition))).filter(
-        (one) => one.service === service,
-      )
-    : await inspectContainers((request) => context.look(request), [service]);
+  const containers = await serviceContainers(context.definition, (request) => context.look(request), service);
   const mounted = containers.flatMap(({ mounts }) => mounts.flatMap((mount) => mount.name ?? []));
   if (containers.length === 0 || mounted.includes(name)) return;
   throw fail(
