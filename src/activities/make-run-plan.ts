@@ -39,6 +39,7 @@ export function makeBarePlan(definition: Definition, run: Run, parts: string[]):
     previous: null,
     change: run.change,
     pending: {},
+    outsideTransaction: [],
     unbuilt: parts,
     warnings: [],
     copySeconds: 0,
@@ -60,10 +61,14 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
     run.kind === 'adopt' ? [] : runtime(definition).resolved(context),
     Promise.all(all.map((store) => downtimeOf(store, context))),
   ]);
+  const half = await outsideTransaction(context, pending);
   const change = said ?? (isEmpty(pending) ? 'none' : 'breaking');
   const warnings = [
     ...(said === undefined && !isEmpty(pending)
       ? ['no --change was declared, so the pending migrations count as breaking']
+      : []),
+    ...(half.length > 0
+      ? [`outside a transaction: ${half.join(', ')}; what it changed stays where it fails, until the data is put back`]
       : []),
     ...standby.flatMap(({ note }) => (note ? [note] : [])),
   ];
@@ -79,6 +84,7 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
     previous: run.previous,
     change,
     pending,
+    outsideTransaction: half,
     unbuilt: [],
     warnings,
     noRehearsal: isEmpty(pending) ? undefined : await whyNoRehearsal(context),
@@ -102,6 +108,13 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
       swapIn: data.flatMap((one) => one.swapIn),
     },
   });
+}
+
+async function outsideTransaction(context: StepContext, pending: Revisions): Promise<string[]> {
+  const tool = migrationTool(context.definition);
+  const names = Object.values(pending).flat();
+  if (names.length === 0) return [];
+  return (await tool?.outsideTransaction?.(context, context.run.version, names)) ?? [];
 }
 
 async function downtimeOf(store: Store, context: StepContext): Promise<{ seconds: number; note?: string }> {

@@ -9,6 +9,8 @@ export interface PlanFacts {
   previous: Release | null;
   change: Change;
   pending: Record<string, string[]>;
+  /** Of the pending ones. */
+  outsideTransaction: string[];
   unbuilt: string[];
   warnings: string[];
   /** Why the migrations cannot be tried on a copy. */
@@ -105,7 +107,7 @@ function deploySteps(definition: Definition, facts: PlanFacts): PlanStep[] {
     ),
     change('standby', 'a copy of the data, ready to be swapped in', commands.standby, [], data),
     change('switch', `the code of ${facts.version.version}`, commands.switch, commands.switchBack),
-    change('migrate', migrateTitle(definition, facts.pending), commands.upgrade, commands.swapIn),
+    change('migrate', migrateTitle(definition, facts), commands.upgrade, commands.swapIn),
     change(
       'start',
       definition.runtime.open === 'at_start'
@@ -239,8 +241,8 @@ function rehearsalSkip(rehearses: boolean, facts: PlanFacts): string | undefined
   return facts.noRehearsal;
 }
 
-function migrateTitle(definition: Definition, pending: PlanFacts['pending']): string {
-  const title = pendingTitle(pending);
+function migrateTitle(definition: Definition, { pending, outsideTransaction: half }: PlanFacts): string {
+  const title = `${pendingTitle(pending)}${half.length > 0 ? `; outside a transaction: ${half.join(', ')}` : ''}`;
   return migratesItself(definition) && pendingCount(pending) > 0 ? `${title}; applied when it starts` : title;
 }
 

@@ -99,9 +99,8 @@ function kindsOf(tree: MapTree, section: string): string[] {
   }[section]!;
   const present = kinds.filter((kind) => here.entries.has(kind));
   if (present.length === 0) return [told(here.key, `one of ${kinds.join(', ')}`, 'none')];
-  if (section === 'runtime' && present.length > 1)
-    return [told(here.key, `one of ${kinds.join(', ')}`, present.join(' and '))];
-  return [];
+  const second = section === 'source' ? undefined : here.entries.get(present[1] ?? '');
+  return second ? [told(second.key, `one of ${kinds.join(', ')}`, present.join(' and '))] : [];
 }
 
 function references(tree: MapTree, path: string[], phases: string[]): string[] {

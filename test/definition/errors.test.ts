@@ -64,7 +64,25 @@ const mistakes: [title: string, from: string, to: string, errors: string[]][] = 
     'two runtimes',
     '  open: at_start',
     '  compose: {}\n  open: at_start',
-    ['systems/shop.yaml:10:1 runtime: expected one of processes, compose, container, got processes and compose'],
+    [
+      'systems/shop.yaml:15:3 runtime.compose: expected one of processes, compose, container, got processes and compose',
+    ],
+  ],
+  [
+    'two migration tools',
+    '  sequelize: {}',
+    '  sequelize: {}\n  alembic: {}',
+    [
+      'systems/shop.yaml:20:3 migrations.alembic: expected one of sequelize, alembic, django, command, got sequelize and alembic',
+    ],
+  ],
+  [
+    "an environment's own migration tool beside that of all",
+    'env_file: .env',
+    'env_file: .env\n    migrations: { django: {} }',
+    [
+      'systems/shop.yaml:7:19 environments.production.migrations.django: expected one of sequelize, alembic, django, command, got sequelize and django',
+    ],
   ],
   [
     'a source without git and images',

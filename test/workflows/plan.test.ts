@@ -118,6 +118,7 @@ function planOf(definition: Definition, kind: Kind, change: Change): Plan {
     previous,
     change,
     pending: change === 'none' ? {} : { main: ['20260101-change'] },
+    outsideTransaction: [],
     unbuilt: [],
     warnings: [],
     copySeconds: 1,

@@ -7,13 +7,18 @@ import { toolLine, toolRequest, type Leading } from './tool-request.js';
 
 /** The release's revisions, read from the text of its files: none of its code is run. Empty without alembic.ini, as before it was introduced. */
 export async function graphOf(context: StepContext, release: Release): Promise<Graph> {
+  return readGraph(await textsOf(context, release));
+}
+
+/** Of all that lies where revisions do. */
+export async function textsOf(context: StepContext, release: Release): Promise<string[]> {
   const { directory = '.' } = alembicOf(context.definition);
   const from = source(context.definition);
   const { 'alembic.ini': ini } = await from.texts(context, release, directory, /^alembic\.ini$/);
-  if (ini === undefined) return new Map();
+  if (ini === undefined) return [];
   const folders = versionFolders(ini).map((folder) => posix.join(directory, folder));
   const texts = await Promise.all(folders.map((folder) => from.texts(context, release, folder, /^[^/]+\.py$/)));
-  return readGraph(texts.flatMap((found) => Object.values(found)));
+  return texts.flatMap((found) => Object.values(found));
 }
 
 /** Of the code that this run goes to and of what it leaves: whichever is newer knows the other's revisions, too; and of `others`. */

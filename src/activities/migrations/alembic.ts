@@ -2,8 +2,8 @@ import { fail, rootMessage } from '../../errors.js';
 import type { StepResult } from '../../model.js';
 import type { StepContext } from '../context.js';
 import { checkAlembic } from './alembic-checks.js';
-import { withAncestors } from './alembic-graph.js';
-import { alembicLine, alembicRequest, graphOf, graphOfRun } from './alembic-settings.js';
+import { readGraph, withAncestors } from './alembic-graph.js';
+import { alembicLine, alembicRequest, graphOf, graphOfRun, textsOf } from './alembic-settings.js';
 import { undoTargets } from './alembic-undo.js';
 import { releases } from '../releases.js';
 import { alembicRows } from './applied.js';
@@ -21,6 +21,11 @@ import { detailsOf, isExit, pythonError } from './tool-error.js';
 export const alembic: MigrationTool = {
   database: databaseOf,
   known: async (context, release) => [...(await graphOf(context, release)).keys()],
+  outsideTransaction: async (context, release, revisions) =>
+    (await textsOf(context, release))
+      .filter((text) => /\.autocommit_block\s*\(/.test(text))
+      .flatMap((text) => [...readGraph([text]).keys()])
+      .filter((revision) => revisions.includes(revision)),
   applied,
   preflight: checkAlembic,
   upgrade,

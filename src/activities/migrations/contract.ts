@@ -12,6 +12,11 @@ export interface MigrationTool {
    * tell, and is neither live nor fetched.
    */
   known(context: StepContext, release: Release): Promise<string[] | undefined>;
+  /**
+   * Which of these revisions of the release change something outside a transaction, by the text of their files: it stays where they fail. Absent
+   * for a tool that has no transactions, or whose files nobody can read.
+   */
+  outsideTransaction?(context: StepContext, release: Release, revisions: string[]): Promise<string[]>;
   /** Applied revisions, oldest first, read from the database itself; `url` defaults to the live one. [] for an empty database. */
   applied(context: StepContext, url?: string): Promise<string[]>;
   /**

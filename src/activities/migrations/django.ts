@@ -20,6 +20,10 @@ export const django: MigrationTool = {
   database: databaseOf,
   always: true,
   known: knownMigrations,
+  outsideTransaction: async (context, release, revisions) =>
+    (await readCode(context, release)).migrations
+      .filter((one) => one.outsideTransaction && revisions.includes(one.revision))
+      .map(({ revision }) => revision),
   applied: djangoRows,
   preflight: checkDjango,
   upgrade,

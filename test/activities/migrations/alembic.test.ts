@@ -200,6 +200,17 @@ describe('alembic', () => {
     await fresh.drop();
   });
 
+  it('tells of revisions with an autocommit block, which commits what came before', async () => {
+    const block = `with op.get_context().autocommit_block():\n        op.execute("SELECT 1")`;
+    const release = project.release('1', {
+      a: revision('a', [], block),
+      b: revision('b', ['a']),
+      c: revision('c', ['b'], block),
+    });
+    const { step } = using(release);
+    expect(await migrationTool(step.definition)!.outsideTransaction!(step, release, ['b', 'c'])).toEqual(['c']);
+  });
+
   it('reads revisions from the commit, whatever is checked out and without running it', async () => {
     const marker = join(project.directory, 'was-run');
     const nosy = `${revision('root')}\nopen(${JSON.stringify(marker)}, 'w')\n`;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeRunPlan } from '../../../src/activities/make-run-plan.js';
 import { migrationTool } from '../../../src/activities/migrations/lookup.js';
 import type { Release } from '../../../src/model.js';
 import { makeDjangoProject, migration, settings, table, type DjangoProject } from './django-project.js';
@@ -80,7 +81,7 @@ describe('Django', () => {
   beforeEach(async () => void (project = await makeDjangoProject('SQLite')), 300_000);
   afterEach(() => project?.remove());
 
-  it('that fails half-way names what is not applied; of two ends of an app, and of what runs outside a transaction, preflight tells', async () => {
+  it('that fails half-way names what is not applied; of two ends of an app preflight tells, the plan of what runs outside a transaction', async () => {
     const bad = migration(
       ['shop.0002_b'],
       `        migrations.RunSQL("SELECT 1 FROM nowhere"),`,
@@ -88,10 +89,11 @@ describe('Django', () => {
     );
     const one = project.release('1', { ...second, 'shop/0003_c': bad });
     const here = using(one);
-    expect((await here.preflight())['migration-atomic']).toMatchObject([
-      'fail',
-      expect.stringContaining('shop.0003_c: '),
-    ]);
+    const plan = await makeRunPlan(here.step, { main: [] });
+    expect(plan.steps.find(({ name }) => name === 'migrate')?.title).toMatch(
+      /, shop.0002_b, shop.0003_c; outside a transaction: shop.0003_c$/,
+    );
+    expect(plan.warnings.join()).toContain('outside a transaction: shop.0003_c; what it changed stays');
     await expect(here.upgrade()).rejects.toMatchObject(failing('not applied: shop.0003_c;'));
     await expect(using(one).upgrade()).rejects.toMatchObject(failing('nowhere'));
     const forked = project.release('2', { ...second, 'shop/0002_c': migration(['shop.0001_a'], table('c')) });
