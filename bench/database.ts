@@ -41,7 +41,8 @@ async function measureAll(
   const { folder, database, store, context } = leads;
   const tools = findTools();
   const version = await major(leads);
-  const [pgDump, pgRestore] = [await tools.postgres('pg_dump', version), await tools.postgres('pg_restore', version)];
+  const { path: pgDump } = await tools.postgres('pg_dump', version);
+  const { path: pgRestore } = await tools.postgres('pg_restore', version);
   const [plain, piped] = [join(folder, 'plain.dump'), join(folder, 'piped.zst')];
   let ours = { bytes: 0 };
   const pipe = (script: string, ...argv: string[]) => sh('bash', ['-c', `set -o pipefail; ${script}`, 'bash', ...argv]);

@@ -15,10 +15,10 @@ export interface Tools {
   find(name: string): Promise<string>;
   /**
    * A program of PostgreSQL for a server of that major version: the same major where there is one, else the next newer. pg_dump refuses
-   * a newer server; pg_restore from 17 on sets a parameter that older servers do not know. Without `serverMajor` as `find`.
+   * a newer server; pg_restore from 17 on sets a parameter that older servers do not know.
    * Throws ToolMissing. A setting is obeyed, and refused when it is too old.
    */
-  postgres(name: string, serverMajor?: number): Promise<string>;
+  postgres(name: string, serverMajor: number): Promise<{ path: string; major: number }>;
 }
 
 type Settings = Record<string, string | undefined>;
@@ -39,17 +39,16 @@ export function findTools(settings: Settings = process.env): Tools {
       throw missing(name);
     },
     async postgres(name, serverMajor) {
-      if (!serverMajor) return this.find(name);
       const set = settingOf(name, settings);
       const seen: { path: string; major: number }[] = [];
       for await (const path of set ? [await obey(set)] : places(name, settings)) {
         const major = await majorOf(path);
-        if (major === serverMajor) return path;
+        if (major === serverMajor) return { path, major };
         seen.push({ path, major });
       }
       if (seen.length === 0) throw missing(name);
       const [oldest] = seen.filter(({ major }) => major > serverMajor).sort((a, b) => a.major - b.major);
-      if (oldest) return oldest.path;
+      if (oldest) return oldest;
       throw tooOld(name, Math.max(...seen.map(({ major }) => major)), serverMajor);
     },
   };

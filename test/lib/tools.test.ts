@@ -78,9 +78,9 @@ describe('findTools', () => {
       program('cache/postgresql/14/bin/pg_dump', 14);
       const sixteen = program('cache/postgresql/16/bin/pg_dump', 16);
       const eighteen = program('cache/postgresql/18/bin/pg_dump', 18);
-      expect(await findTools(cached()).postgres('pg_dump', 16)).toBe(sixteen);
-      expect(await findTools(cached()).postgres('pg_dump', 15)).toBe(sixteen);
-      expect(await findTools(cached()).postgres('pg_dump', 17)).toBe(eighteen);
+      expect(await findTools(cached()).postgres('pg_dump', 16)).toMatchObject({ path: sixteen });
+      expect(await findTools(cached()).postgres('pg_dump', 15)).toMatchObject({ path: sixteen });
+      expect(await findTools(cached()).postgres('pg_dump', 17)).toMatchObject({ path: eighteen });
     });
 
     it('refuses older ones, wherever they come from', async () => {

@@ -27,9 +27,9 @@ export async function programOf(
 ): Promise<Program> {
   const { inside, run } = link;
   const where = inside ? { in: inside.service } : {};
-  const path = inside ? name : await context.tools.postgres(name, serverMajor);
-  const { stdout } = await context.read({ ...where, argv: [path, '--version'] });
-  const major = Number(/\) (\d+)/.exec(stdout ?? '')?.[1] ?? 0);
+  const { path, major } = inside
+    ? { path: name, major: await majorInside(context, inside.service, name) }
+    : await context.tools.postgres(name, serverMajor);
   if (major < serverMajor)
     throw fail(
       'ToolMissing',
@@ -51,6 +51,11 @@ export async function programOf(
       deadlineMs: dayMs,
     }),
   };
+}
+
+async function majorInside(context: StepContext, service: string, name: string): Promise<number> {
+  const { stdout } = await context.read({ in: service, argv: [name, '--version'] });
+  return Number(/\) (\d+)/.exec(stdout ?? '')?.[1] ?? 0);
 }
 
 /** Within its own container the server is at home, whatever this host calls it; certificate files lie outside. */

@@ -67,7 +67,7 @@ export async function endSessions(session: Session, oid: string, except: number[
         `sessions on the database do not end: ${left.map(({ who }) => who).join(', ')}; stop these and try again`,
       );
     }
-    await sleep(20);
+    await sleep(5);
   }
 }
 

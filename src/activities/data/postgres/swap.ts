@@ -83,10 +83,10 @@ async function rename(
   const deadline = Date.now() + 10_000;
   for (;;) {
     try {
-      await endSessions(session, live.oid);
       await endSessions(session, copyOid);
-      for (const statement of renameStatements(live.name, copy, replaced, tell(story), comment))
-        await query(session, statement);
+      await endSessions(session, live.oid);
+      // At once: nobody has the database until this is done.
+      await query(session, renameStatements(live.name, copy, replaced, tell(story), comment).join(';'));
       return;
     } catch (error) {
       await query(session, 'ROLLBACK').catch(() => undefined);
