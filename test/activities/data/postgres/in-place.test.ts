@@ -107,7 +107,7 @@ describe('a database beside which none may be made', { timeout: 120_000 }, () =>
   it('is NO-GO where this host cannot start a server of its version', async () => {
     const tools = {
       ...shop.context.tools,
-      postgres: async (name: string, major?: number) => {
+      postgres: async (name: string, major: number) => {
         if (name === 'initdb') throw new Error('initdb is not on this host');
         return shop.context.tools.postgres(name, major);
       },

@@ -103,10 +103,9 @@ export async function startCluster(context: StepContext, link: Link): Promise<Cl
 
 /** Of the very major version: another one would prove another restore. Throws ToolMissing. */
 export async function initdbOf(context: StepContext, major: number): Promise<string> {
+  const { path, major: found } = await context.tools.postgres('initdb', major);
   // What it is a link to: the server lies beside that.
-  const initdb = await realpath(await context.tools.postgres('initdb', major));
-  const { stdout } = await context.read({ argv: [initdb, '--version'] });
-  const found = Number(/\) (\d+)/.exec(stdout ?? '')?.[1] ?? 0);
+  const initdb = await realpath(path);
   const there = existsSync(join(dirname(initdb), 'postgres'));
   if (found === major && there) return initdb;
   throw fail(
