@@ -17,6 +17,7 @@ import { checkSums } from './data/reserve.js';
 import { readRows } from './data/sqlite/read-rows.js';
 import { checkEffects } from './effect-rows.js';
 import { makeRunPlan } from './make-run-plan.js';
+import { notYet } from './not-yet.js';
 import { migrationTool } from './migrations/lookup.js';
 import { readPinned } from './pinned.js';
 import { checkKeeping } from './keeping/preflight.js';
@@ -34,7 +35,11 @@ export async function check(context: Step, release: Release | null): Promise<Che
   const declared = Object.entries(
     phase === 'preflight' ? (context.run.kind === 'deploy' ? definition.preflight : {}) : definition.verify,
   );
-  const due = Object.fromEntries(declared.filter(([, one]) => applies(one.when, context.run.change)));
+  const applying = Object.fromEntries(declared.filter(([, one]) => applies(one.when, context.run.change)));
+  const skipped = phase === 'preflight' ? await notYet(context, applying) : [];
+  const due = Object.fromEntries(
+    Object.entries(applying).filter(([name]) => !skipped.some((one) => one.name === name)),
+  );
   const asking = { ...checkContext(context, definition, target, phase === 'watch'), once: onceHere(context) };
   const [uncalledFor, results] = await allEnded([
     phase === 'preflight' ? uncalled(context) : Promise.resolve([]),
@@ -46,7 +51,11 @@ export async function check(context: Step, release: Release | null): Promise<Che
   refuseLeft(context);
   return {
     phase,
-    results: [...uncalledFor, ...results.filter(({ name }) => !uncalledFor.some((one) => one.name === name))],
+    results: [
+      ...uncalledFor,
+      ...skipped,
+      ...results.filter(({ name }) => !uncalledFor.some((one) => one.name === name)),
+    ],
   };
 }
 

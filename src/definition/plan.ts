@@ -85,7 +85,7 @@ function deploySteps(definition: Definition, facts: PlanFacts): PlanStep[] {
   const data = noData(definition);
   const back = facts.previous ? facts.previous.version : 'nothing';
   return [
-    checkStep('preflight', definition.preflight, 'what must hold before anything changes'),
+    checkStep('preflight', definition.preflight, 'what must hold before anything changes', !facts.previous),
     gateStep(definition, 'go', 'people agree to this plan'),
     step(
       'window',
@@ -191,12 +191,19 @@ function change(name: StepName, title: string, commands: string[], undo: string[
   return { ...step(name, title, commands, undo, skip), changes: true };
 }
 
-function checkStep(name: 'preflight' | 'verify', checks: Record<string, Check>, title: string): PlanStep {
+/** `first`: nothing was released yet, so services may not run that a check would be asked in. */
+function checkStep(
+  name: 'preflight' | 'verify',
+  checks: Record<string, Check>,
+  title: string,
+  first = false,
+): PlanStep {
+  const unless = (check: Check) => (first && check.in !== undefined ? `, where ${check.in} runs already` : '');
   return {
     name,
     is: 'check',
     title,
-    commands: Object.entries(checks).map(([label, check]) => `${label}: ${describe(check)}`),
+    commands: Object.entries(checks).map(([label, check]) => `${label}: ${describe(check)}${unless(check)}`),
     undo: [],
     changes: false,
   };

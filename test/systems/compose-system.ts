@@ -120,7 +120,7 @@ runtime:
   open: at_start
 gates: { go: none, sign-off: none, rollback: { roles: [release-manager] } }
 preflight:
-  held: { command: [sh, -c, "test ! -e /checks/hold || sleep 299"], in: app, when: { version: ">=2.0.0" } }
+  held: { command: [sh, -c, "test ! -e /checks/hold || sleep 299"], in: app }
 verify:
   inside:
     command: [sh, -c, 'echo $$ >>/checks/pids; [ $(cat /srv/VERSION) != 2.0.0 ] || test -e /checks/go || sleep 300; cat /srv/VERSION']

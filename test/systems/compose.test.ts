@@ -13,7 +13,10 @@ describeWithDocker('a system of docker compose, from its first release to a fail
   it('is released, its worker killed while a command runs inside, fails, is brought back to the very image, and by hand, too', async () => {
     await withComposeSystem(async (system) => {
       const { go, home } = system;
-      expect(await go('deploy', { version: '1.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed', reason: '' });
+      const first = await go('deploy', { version: '1.0.0', by: 'bob' });
+      expect(first).toMatchObject({ outcome: 'deployed', reason: '' });
+      // What would be asked inside has nobody to ask yet.
+      expect(readFileSync(join(home, 'runs', first.run ?? '', 'report.md'), 'utf8')).toMatch(/○ \| held .*app does not run yet/);
       expect(await served(system)).toEqual({ version: '1.0.0', token: 'a$b${c}"d' });
 
       await cancelledInside(system);
