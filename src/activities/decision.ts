@@ -6,6 +6,7 @@ import { stores } from './data/lookup.js';
 import { findWhole } from './data/stored-file.js';
 import { bookkeeping } from './migrations/applied.js';
 import { migrationTool } from './migrations/lookup.js';
+import { migratedStore } from './migrations/tool-settings.js';
 import { aheadToKeep, fits, keepAhead } from './keep-ahead.js';
 import { backup } from './backup.js';
 import { noteEffects } from './effect-rows.js';
@@ -245,12 +246,12 @@ async function refuseGrown(context: Step, choice: Choice): Promise<void> {
 
 /** In the live checkout, which at this moment still holds the code that knows the newer revisions. */
 async function undo(context: Step, point: Point): Promise<void> {
-  const tool = migrationTool(context.definition);
-  await tool?.downgradeTo(
-    context,
-    context.definition.directory,
-    point.revisions[tool.database(context.definition)] ?? [],
-  );
+  const { definition } = context;
+  const tool = migrationTool(definition);
+  if (!tool) return;
+  const act = () => tool.downgradeTo(context, definition.directory, point.revisions[tool.database(definition)] ?? []);
+  const store = migratedStore(definition);
+  await (store?.alone ? store.alone(context, act) : act());
 }
 
 function decided(choice: Omit<Choice, 'hash'>): Choice {

@@ -111,6 +111,8 @@ export interface Store {
    * migration tool ever is. Throws NotStopped while somebody is at work on it.
    */
   changes?(context: StepContext, standby: StandbyRecord): Promise<string[]>;
+  /** Acts while no other run of Slipway works on it, from whichever host or namespace. Throws Held, naming that run. Absent where only files tell. */
+  alone?<T>(context: StepContext, act: () => Promise<T>): Promise<T>;
   /** Row counters now. */
   counters(context: StepContext): Promise<Record<string, number> | null>;
   /** First rows (500 at most) of one reading query on the live store, each as JSON. Throws what the store says of it. */

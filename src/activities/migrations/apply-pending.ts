@@ -3,6 +3,7 @@ import type { StepResult } from '../../model.js';
 import type { StepContext } from '../context.js';
 import { compareRevisions, demandSame, type Difference } from './compare.js';
 import { detailsOf, isExit } from './tool-error.js';
+import { migratedStore } from './tool-settings.js';
 import { whatIsLeft } from './what-is-left.js';
 
 /** How one tool looks and acts. */
@@ -21,8 +22,17 @@ interface Upgrade {
   reason?(error: { details?: unknown[] }): string | undefined;
 }
 
-/** Looks, lets the tool apply what is pending, and looks again. Throws MigrationFailed, also where the tool was content. */
+/**
+ * Looks, lets the tool apply what is pending, and looks again, while no other run does so: most tools would apply what both find pending twice. Throws
+ * MigrationFailed, also where the tool was content; Held, naming the other run.
+ */
 export async function applyPending(context: StepContext, wanted: string[], upgrade: Upgrade): Promise<StepResult> {
+  const store = upgrade.live ? migratedStore(context.definition) : undefined;
+  const act = () => lookAndApply(context, wanted, upgrade);
+  return store?.alone ? store.alone(context, act) : act();
+}
+
+async function lookAndApply(context: StepContext, wanted: string[], upgrade: Upgrade): Promise<StepResult> {
   const before = compareRevisions(await upgrade.applied(), wanted);
   if (before.extra.length > 0)
     throw fail(

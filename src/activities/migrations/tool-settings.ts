@@ -1,6 +1,8 @@
 import { fail } from '../../errors.js';
 import type { Database, Definition } from '../../model.js';
 import type { StepContext } from '../context.js';
+import type { Store } from '../data/contract.js';
+import { stores } from '../data/lookup.js';
 import { liveFile } from '../data/sqlite/live-file.js';
 
 interface Common {
@@ -29,6 +31,11 @@ export function databaseOf(definition: Definition): string {
     'BadDefinition',
     `${where}: write migrations.${kind}.database: one of ${names.join(', ') || '(there is no database)'}`,
   );
+}
+
+/** Where it is kept, as every copy and swap of it sees it. */
+export function migratedStore(definition: Definition): Store | undefined {
+  return stores(definition).find(({ name }) => name === databaseOf(definition));
 }
 
 export function migratedDatabase(definition: Definition): Database {

@@ -1,10 +1,9 @@
 import { failureType, rootMessage } from '../../errors.js';
 import type { StepContext } from '../context.js';
-import { stores } from '../data/lookup.js';
 import { readStandby } from '../records.js';
 import { bookkeeping } from './applied.js';
 import { compareRevisions, tellForeign, type Difference } from './compare.js';
-import { databaseOf } from './tool-settings.js';
+import { migratedStore } from './tool-settings.js';
 
 /** What a migration left that did not come to its end. */
 export interface Left {
@@ -34,9 +33,8 @@ export async function whatIsLeft(context: StepContext, applied: string[], wanted
 
 async function leftBetween(context: StepContext, at: string, { missing }: Difference): Promise<Left> {
   const open = `not applied: ${missing.join(', ')}`;
-  const name = databaseOf(context.definition);
-  const store = stores(context.definition).find((one) => one.name === name);
-  const standby = (await readStandby(context.folder))?.find((one) => one.store === name);
+  const store = migratedStore(context.definition);
+  const standby = (await readStandby(context.folder))?.find((one) => one.store === store?.name);
   if (!store?.changes || !standby)
     return {
       again: true,

@@ -9,12 +9,23 @@ import type { Link } from './link.js';
  * run is at work.
  */
 export async function asAdmin<T>(link: Link, name: string, use: (session: Session) => Promise<T>): Promise<T> {
+  return alone(link, name, async (session) => {
+    try {
+      return await use(session);
+    } catch (error) {
+      throw explained(error, link.admin);
+    }
+  });
+}
+
+/** Under that lock an act that has nothing to do with the session: what it throws stays as it is. The lock goes with its holder. */
+export async function alone<T>(link: Link, name: string, act: (session: Session) => Promise<T>): Promise<T> {
   const session = await connectBeside(link.admin, link.run);
   try {
-    await takeLock(session, name, link.run);
-    return await use(session);
-  } catch (error) {
-    throw explained(error, link.admin);
+    await takeLock(session, name, link.run).catch((error: unknown) => {
+      throw explained(error, link.admin);
+    });
+    return await act(session);
   } finally {
     await close(session);
   }

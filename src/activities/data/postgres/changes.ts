@@ -3,9 +3,8 @@ import { fail } from '../../../errors.js';
 import { namedChanges } from '../changes.js';
 import type { Contents, StandbyRecord } from '../contract.js';
 import { atDatabase } from './address.js';
-import { asAdmin } from './admin.js';
 import { readCatalog } from './catalog.js';
-import { query, withSession, type Session } from './connect.js';
+import { close, connectBeside, explained, query, withSession, type Session } from './connect.js';
 import { readContents } from './contents.js';
 import { writtenSince } from './counters.js';
 import type { Link } from './link.js';
@@ -45,21 +44,23 @@ async function inCopy(
   { copy, copyOid }: StandbyRecord,
   use: (before: Reading) => Promise<string[]>,
 ): Promise<string[]> {
-  return asAdmin(link, link.admin.database, async (session) => {
+  // Without the lock of copies and swaps, which whoever asks may hold.
+  const session = await connectBeside(link.admin, link.run);
+  const allow = async (allowed: boolean) =>
+    query(session, `ALTER DATABASE ${quoteName(copy)} ALLOW_CONNECTIONS ${allowed}`);
+  try {
     if ((await unusedCopy(session, copy))?.oid !== copyOid)
       throw fail('DataRefused', `${copy} is not the copy that was made: nothing can be compared with it`);
-    const allow = (allowed: boolean) =>
-      query(session, `ALTER DATABASE ${quoteName(copy)} ALLOW_CONNECTIONS ${allowed}`);
-    try {
-      await allow(true);
-      return await withSession(atDatabase(link.backup, copy), link.run, async (reader) => {
-        await query(reader, 'SET default_transaction_read_only = on');
-        return use({ catalog: await catalogOf(reader), contents: (tables) => readContents([reader], tables) });
-      });
-    } finally {
-      await allow(false);
-    }
-  });
+    await allow(true);
+    return await withSession(atDatabase(link.backup, copy), link.run, async (reader) => {
+      await query(reader, 'SET default_transaction_read_only = on');
+      return use({ catalog: await catalogOf(reader), contents: (tables) => readContents([reader], tables) });
+    }).finally(() => allow(false));
+  } catch (error) {
+    throw explained(error, link.admin);
+  } finally {
+    await close(session);
+  }
 }
 
 async function catalogOf(session: Session): Promise<Record<string, string[]>> {

@@ -9,7 +9,7 @@ import { restoreByHand } from './restore-by-hand.js';
 import { keepState } from './second-backup.js';
 import { needsOf, wayOf, type Way } from './way.js';
 import { query, withSession } from './connect.js';
-import { asAdmin } from './admin.js';
+import { alone, asAdmin } from './admin.js';
 import { countersNow, lastWrite, writtenSince } from './counters.js';
 import { discardKept, keptBeside } from './kept.js';
 import { restoreInPlaceByHand } from './in-place/by-hand.js';
@@ -65,6 +65,10 @@ export function postgresStore(name: string, connections: Postgres): Store {
     },
     written: async (context, since) => writtenSince(await link(context), since),
     lastWrite: async (context) => lastWrite(await link(context)),
+    alone: async (context, act) => {
+      const to = await link(context);
+      return alone(to, to.admin.database, act);
+    },
     changes: async (context, standby) => changesSince(await link(context), standby),
     counters: async (context) => countersNow(await link(context)),
     rows: async (context, sql) => firstRows(await link(context), sql),
