@@ -4,7 +4,6 @@ import { makePlan } from '../definition/plan.js';
 import { hashOf } from '../lib/files.js';
 import type { Change, Definition, Plan, Revisions, Run } from '../model.js';
 import type { StepContext } from './context.js';
-import type { Store } from './data/contract.js';
 import { stores } from './data/lookup.js';
 import { sealCommand, sealOf, suffixOf } from './data/seal.js';
 import { effectCommands } from './effects.js';
@@ -49,9 +48,6 @@ export function makeBarePlan(definition: Definition, run: Run, parts: string[]):
   });
 }
 
-/** Bytes that a plain copy moves in a second: what a busy disk gave, not the best seen. */
-const copyRate = 400e6;
-
 /** The plan of a run, made from what the host sees now. */
 export async function makeRunPlan(context: StepContext, before: Revisions, said?: Change): Promise<Plan> {
   const { definition, run } = context;
@@ -59,7 +55,7 @@ export async function makeRunPlan(context: StepContext, before: Revisions, said?
   const [pending, resolved, standby] = await Promise.all([
     run.kind === 'adopt' || isBeside(run.kind) ? {} : pendingRevisions(context, before),
     run.kind === 'adopt' ? [] : runtime(definition).resolved(context),
-    Promise.all(all.map((store) => downtimeOf(store, context))),
+    Promise.all(all.map((store) => store.downtime(context))),
   ]);
   const half = await outsideTransaction(context, pending);
   const change = said ?? (isEmpty(pending) ? 'none' : 'breaking');
@@ -115,10 +111,6 @@ async function outsideTransaction(context: StepContext, pending: Revisions): Pro
   const names = Object.values(pending).flat();
   if (names.length === 0) return [];
   return (await tool?.outsideTransaction?.(context, context.run.version, names)) ?? [];
-}
-
-async function downtimeOf(store: Store, context: StepContext): Promise<{ seconds: number; note?: string }> {
-  return store.downtime?.(context) ?? { seconds: (await store.size(context)) / copyRate };
 }
 
 function sealing({ backup }: Definition): string[] {

@@ -90,8 +90,8 @@ export interface Store {
   scratch(context: StepContext, folder: string, backup: StoreBackup): Promise<{ url: string; drop(): Promise<void> }>;
   /** With nothing writing: an exact copy beside the live store; where that is not possible, a proven backup of that moment. */
   standby(context: StepContext): Promise<StandbyRecord>;
-  /** Seconds that `standby` will take, and a line for people where it is not the quick way. Without it: as long as a plain copy. */
-  downtime?(context: StepContext): Promise<{ seconds: number; note?: string }>;
+  /** Seconds that `standby` will take, and a line for people where it is not the quick way. */
+  downtime(context: StepContext): Promise<{ seconds: number; note?: string }>;
   /** Swaps the copy in; the replaced store is kept under `replaced`. Done already → no-op. Another identity → DataRefused. */
   swapIn(context: StepContext, standby: StandbyRecord): Promise<StepResult>;
   /** The live store lets everybody in again, where a copy or a swap that was cut off has left it closed. */

@@ -1,8 +1,7 @@
-import { stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { CheckResult } from '../../model.js';
 import { unasked, type StepContext } from '../context.js';
 import type { Need } from './contract.js';
+import { deviceOf } from './device.js';
 import { stores } from './lookup.js';
 import { freeBytes, megabytes } from './postgres/room.js';
 
@@ -36,10 +35,4 @@ async function checkDisk(needs: OwnNeed[]): Promise<CheckResult> {
     `${megabytes(sum)} free on the disk of ${folders}`,
     `${megabytes(free)} free`,
   );
-}
-
-/** Of the nearest folder above that is there. */
-export async function deviceOf(path: string): Promise<number> {
-  const found = await stat(path).catch(() => undefined);
-  return found ? found.dev : deviceOf(dirname(path));
 }

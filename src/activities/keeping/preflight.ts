@@ -4,7 +4,7 @@ import { rootMessage } from '../../errors.js';
 import { readText, writeAtomic } from '../../lib/files.js';
 import type { CheckResult } from '../../model.js';
 import { unasked, type StepContext } from '../context.js';
-import { deviceOf } from '../data/reserve.js';
+import { deviceOf } from '../data/device.js';
 import { sealOf } from '../data/seal.js';
 import { storeFile, withPlainFile } from '../data/stored-file.js';
 import { refuseMissing } from './copy.js';

@@ -6,9 +6,9 @@ describe('the stores of a definition', () => {
   const postgres = { url: '$URL', backup_url: '$BACKUP_URL', admin_url: '$ADMIN_URL' };
 
   it('are its databases, in its order', () => {
-    const names = stores(definitionOf('/srv', { databases: { main: { postgres }, audit: { sqlite: { file: 'x.db' } } } })).map(
-      ({ name, kind }) => [name, kind],
-    );
+    const names = stores(
+      definitionOf('/srv', { databases: { main: { postgres }, audit: { sqlite: { file: 'x.db' } } } }),
+    ).map(({ name, kind }) => [name, kind]);
     expect(names).toEqual([
       ['main', 'postgres'],
       ['audit', 'sqlite'],

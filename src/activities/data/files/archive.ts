@@ -79,9 +79,8 @@ export async function restoreInto(
 
 async function unpack(context: StepContext, backup: StoreBackup, archive: string, path: string): Promise<void> {
   const tar = await context.tools.find('tar');
-  const options = ['--numeric-owner', '--same-permissions', ...(process.getuid?.() === 0 ? ['--same-owner'] : [])];
   try {
-    const argv = [tar, '--extract', ...options, `--file=${archive}`, `--directory=${path}`];
+    const argv = [tar, ...unpackOptions(), `--file=${archive}`, `--directory=${path}`];
     await context.read({ argv, deadlineMs: dayMs });
   } catch (error) {
     if (failureType(error) !== 'CommandFailed') throw error;
@@ -99,6 +98,12 @@ async function pack(context: StepContext, live: string, file: string): Promise<s
 
 /** Times with more than seconds and long names want `posix`; whose files they are is told by number, since names differ from host to host. */
 export const packOptions = ['--create', '--format=posix', '--numeric-owner', '--sort=name'];
+
+/** Only root may give files away. */
+export function unpackOptions(): string[] {
+  const owner = process.getuid?.() === 0 ? ['--same-owner'] : [];
+  return ['--extract', '--numeric-owner', '--same-permissions', ...owner];
+}
 
 /** As a table of files: how many, and a hash of all that is told of them. */
 export function contentsOf(entries: string[]): StoreBackup['contents'] {

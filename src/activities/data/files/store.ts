@@ -1,18 +1,22 @@
 import { resolve } from 'node:path';
 import { fail } from '../../../errors.js';
 import type { StepContext } from '../../context.js';
-import { needsOf } from '../beside/checks.js';
-import { unused } from '../beside/copy.js';
+import { restoreByHand } from '../beside/by-hand.js';
+import { downtimeOf, needsOf } from '../beside/checks.js';
+import { hasKept, keepState } from '../beside/way.js';
 import { discardKept, keptBeside } from '../beside/kept.js';
 import { identityOf, placeOf, type Place } from '../beside/place.js';
 import { asNumber, content, writtenBetween } from '../beside/written.js';
 import type { Store } from '../contract.js';
-import { contentsOf, makeScratch, packOptions, proveBackup, takeBackup } from './archive.js';
+import { contentsOf, makeScratch, packOptions, proveBackup, takeBackup, unpackOptions } from './archive.js';
 import { swapByHand } from './by-hand.js';
 import { checkTree } from './preflight.js';
 import { entriesOf, exchange } from './program.js';
 import { makeStandby, restoreBeside } from './standby.js';
 import { makeWhole, realCalls, swapIn } from './swap.js';
+
+/** Bytes a second that a plain copy moves: what a busy disk gave, not the best seen. */
+const copyRate = 400e6;
 
 /** One tree of files that `files.keep` names. Its copies stand in `.slipway` beside it, so that a rename puts one in its place. */
 export function filesStore(path: string): Store {
@@ -37,7 +41,20 @@ export function filesStore(path: string): Store {
     backup: async (context, folder) => takeBackup(context, await at(context), folder, file),
     prove: proveBackup,
     scratch: makeScratch,
-    standby: async (context) => makeStandby(context, await at(context)),
+    standby: async (context) => {
+      const place = await at(context);
+      return keepState(context, place, {
+        size: await sizeOf(context, place),
+        copy: () => makeStandby(context, place),
+        take: (folder) => takeBackup(context, place, folder, file),
+        prove: (folder, stored) => proveBackup(context, folder, stored),
+      });
+    },
+    downtime: async (context) => {
+      const place = await at(context);
+      const size = await sizeOf(context, place);
+      return downtimeOf(context, place, size, size / copyRate);
+    },
     swapIn: async (context, standby) =>
       swapIn(await at(context), standby, { ...realCalls, exchange: (one, other) => exchange(context, one, other) }),
     reopen: async (context) => makeWhole(await at(context), realCalls),
@@ -46,7 +63,7 @@ export function filesStore(path: string): Store {
       return { name: live, oid: await identityOf(live), system: 'file' };
     },
     restore: async (context, folder, backup) => restoreBeside(context, await at(context), folder, backup),
-    has: async (_context, { copy, copyOid }) => (await identityOf(copy)) === copyOid && unused(copy),
+    has: async (_context, standby) => hasKept(standby),
     counters,
     written: async (context, since) => since && writtenBetween(since, await counters(context)),
     rows: async () => {
@@ -54,7 +71,13 @@ export function filesStore(path: string): Store {
     },
     kept: async (context) => keptBeside(await at(context)),
     discard: async (context, kept) => discardKept(await at(context), kept),
-    byHand: (_context, standby) => swapByHand(standby),
+    byHand: (_context, standby) =>
+      standby.backup
+        ? restoreByHand(standby, (plain, to) => [
+            `mkdir ${to}`,
+            `tar ${unpackOptions().join(' ')} --file=${plain} --directory=${to}`,
+          ])
+        : swapByHand(standby),
     commands: () => ({
       backup: [
         `tar ${packOptions.join(' ')} --file=${file}.tar --directory=${path} .`,

@@ -6,6 +6,7 @@ import { dumpArguments, takeBackup } from './backup.js';
 import { changesSince } from './changes.js';
 import { containerByHand, swapByHand } from './by-hand.js';
 import { restoreByHand } from './restore-by-hand.js';
+import { secondBackupTime } from '../second-backup.js';
 import { keepState } from './second-backup.js';
 import { needsOf, wayOf, type Way } from './way.js';
 import { query, withSession } from './connect.js';
@@ -85,21 +86,15 @@ export function postgresStore(name: string, connections: Postgres): Store {
   };
 }
 
-/** Bytes a second that a template copy moves, and that a dump and its proof get through: what a busy disk gave, not the best seen. */
+/** Bytes a second that a template copy moves: what a busy disk gave, not the best seen. */
 const copyRate = 400e6;
-const backupRate = 40e6;
 
 function downtimeOf(name: string, { way, why, size }: Way): { seconds: number; note?: string } {
   if (way === 'copy') return { seconds: size / copyRate };
-  const seconds = size / backupRate;
-  return {
-    seconds,
-    note: `${name}: no copy can stand beside it (${why}); a second backup is taken and proven after the stop, which adds about ${Math.ceil(seconds)} s of downtime${
-      way === 'in place'
-        ? ', and a rollback that puts data back restores it over the live database, after a proven backup of what is there then: twice that'
-        : ''
-    }`,
-  };
+  const { seconds, note } = secondBackupTime(name, why, size);
+  const inPlace =
+    ', and a rollback that puts data back restores it over the live database, after a proven backup of what is there then: twice that';
+  return { seconds, note: way === 'in place' ? note + inPlace : note };
 }
 
 function commandsOf(name: string, { backup_url, admin_url, in: service }: Postgres): ReturnType<Store['commands']> {

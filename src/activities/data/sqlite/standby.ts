@@ -19,8 +19,7 @@ export async function makeStandby(context: StepContext, place: Place): Promise<S
   await refuseSwapped(place, replaced, oid);
   await makeBeside(place);
   if (!(await unused(copy))) {
-    if (!(await settle(context, place.live)) || companionsOf(place.live).some((suffix) => suffix !== '-journal'))
-      throw fail('DataRefused', `${place.live} cannot be read as a whole: look at it with sqlite3, then try again`);
+    await refuseUnsettled(context, place);
     context.progress(`copying ${place.live} to ${copy}`);
     await makeCopy(place, copy, oid, async (part) => {
       await createEmpty(part);
@@ -31,6 +30,12 @@ export async function makeStandby(context: StepContext, place: Place): Promise<S
   }
   await refuseStrange(place, copy, oid);
   return recordOf(place, copy, replaced);
+}
+
+/** Throws NotStopped where somebody has it open, DataRefused where SQLite cannot make one file of it and its log. */
+export async function refuseUnsettled(context: StepContext, { live }: Place): Promise<void> {
+  if (!(await settle(context, live)) || companionsOf(live).some((suffix) => suffix !== '-journal'))
+    throw fail('DataRefused', `${live} cannot be read as a whole: look at it with sqlite3, then try again`);
 }
 
 /** The backup restored and verified beside the live file, as a copy that can be swapped in. A finished one is found again. */

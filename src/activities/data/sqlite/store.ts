@@ -4,7 +4,7 @@ import type { Database } from '../../../model.js';
 import type { StepContext } from '../../context.js';
 import { identityOf, placeOf, type Place } from '../beside/place.js';
 import type { Store } from '../contract.js';
-import { takeBackup } from './backup.js';
+import { readShape, takeBackup } from './backup.js';
 import { swapByHand } from './by-hand.js';
 import { changesSince } from './changes.js';
 import { settle, suffixes } from './companions.js';
@@ -12,9 +12,10 @@ import { checkFile, sizeOf } from './preflight.js';
 import { readRows } from './read-rows.js';
 import { makeScratch, proveBackup } from './restored.js';
 import { liveFile } from './live-file.js';
-import { countersOf, lastWriteOf, makeStandby, restoreBeside } from './standby.js';
-import { needsOf } from '../beside/checks.js';
-import { unused } from '../beside/copy.js';
+import { countersOf, lastWriteOf, makeStandby, refuseUnsettled, restoreBeside } from './standby.js';
+import { restoreByHand } from '../beside/by-hand.js';
+import { downtimeOf, needsOf } from '../beside/checks.js';
+import { hasKept, keepState } from '../beside/way.js';
 import { discardKept, keptBeside } from '../beside/kept.js';
 import { writtenBetween } from '../beside/written.js';
 
@@ -43,10 +44,22 @@ export function sqliteStore(name: string, sqlite: Sqlite): Store {
     prove: proveBackup,
     scratch: async (context, folder, backup) =>
       makeScratch(context, folder, backup, basename((await at(context)).live)),
-    standby: async (context) => makeStandby(context, await at(context)),
+    standby: async (context) => {
+      const place = await at(context);
+      return keepState(context, place, {
+        size: await sizeOf(place.live),
+        copy: () => makeStandby(context, place),
+        take: async (folder) => {
+          await refuseUnsettled(context, place);
+          return takeBackup(context, place, folder);
+        },
+        prove: (folder, stored) => proveBackup(context, folder, stored),
+      });
+    },
     downtime: async (context) => {
-      const size = await sizeOf((await at(context)).live);
-      return { seconds: size / copyRate + size / countRate };
+      const place = await at(context);
+      const size = await sizeOf(place.live);
+      return downtimeOf(context, place, size, size / copyRate + size / countRate);
     },
     swapIn: async (context, standby) =>
       swapIn(await at(context), standby, { ...realCalls, settle: (file) => settle(context, file) }),
@@ -56,7 +69,7 @@ export function sqliteStore(name: string, sqlite: Sqlite): Store {
       return { name: live, oid: await identityOf(live), system: 'file' };
     },
     restore: async (context, folder, backup) => restoreBeside(context, await at(context), folder, backup),
-    has: async (_context, { copy, copyOid }) => (await identityOf(copy)) === copyOid && unused(copy),
+    has: async (_context, standby) => hasKept(standby),
     counters: async (context) => countersOf(context, (await at(context)).live),
     lastWrite: async (context) => lastWriteOf((await at(context)).live),
     written: async (context, since) =>
@@ -70,7 +83,16 @@ export function sqliteStore(name: string, sqlite: Sqlite): Store {
     },
     kept: async (context) => keptBeside(await at(context)),
     discard: async (context, kept) => discardKept(await at(context), kept, suffixes),
-    byHand: (_context, standby) => swapByHand(standby),
+    byHand: (_context, standby) => {
+      if (!standby.backup) return swapByHand(standby);
+      const { mode, uid, gid } = readShape(standby.backup.stored);
+      const make = (plain: string, to: string) => [
+        `cp ${plain} ${to}`,
+        `chown ${uid}:${gid} ${to}`,
+        `chmod ${mode.toString(8)} ${to}`,
+      ];
+      return restoreByHand(standby, make, suffixes);
+    },
     commands: () => commandsOf(name, sqlite),
   };
 }

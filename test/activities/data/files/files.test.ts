@@ -104,7 +104,7 @@ describe('a tree of files', { timeout: 60_000 }, () => {
     await rm(live);
     await mkdir(live);
     await expect(store.swapIn(context, standby)).rejects.toMatchObject({ type: 'DataRefused' });
-    expect((await store.preflight(context)).map(({ outcome }) => outcome)).toEqual(['pass', 'pass', 'pass', 'pass']);
+    expect((await store.preflight(context)).map(({ outcome }) => outcome)).toEqual(Array(5).fill('pass'));
   });
 
   it('is swapped from a shell alone, twice', async () => {

@@ -50,7 +50,7 @@ describe('a database beside which none may be made', { timeout: 120_000 }, () =>
     expect(results.find(({ name }) => name === 'shop: way back')?.seen).toMatch(
       /restored over the live database in one transaction: more downtime \(.*_admin has no CREATEDB\)/,
     );
-    expect((await shop.store.downtime?.(shop.context))?.note).toMatch(
+    expect((await shop.store.downtime(shop.context))?.note).toMatch(
       /restores it over the live database, after a proven backup/,
     );
     expect(await throwaways()).toEqual([]);

@@ -80,13 +80,13 @@ describe.skipIf(!canMount)('a disk that is full', { timeout: 120_000 }, () => {
         databases: Object.fromEntries(names.map((name) => [name, { postgres }])),
       },
     });
-    const noteAmong = async (context: StepContext) => (await shop.store.downtime?.(context))?.note;
+    const noteAmong = async (context: StepContext) => (await shop.store.downtime(context))?.note;
     expect(await noteAmong(among('shop'))).toBeUndefined();
     expect(await noteAmong(among('shop', 'twin'))).toMatch(/are wanted for a copy of each database there/);
     const standby = { ...among('twin', 'shop'), at: { step: 'standby' as const, undo: false, try: 1 } };
     expect(await noteAmong(standby)).toBeUndefined();
     disk.leave(85);
-    expect(await shop.store.downtime?.(shop.context)).toMatchObject({
+    expect(await shop.store.downtime(shop.context)).toMatchObject({
       note: expect.stringMatching(/no copy can stand beside it .* adds about \d+ s of downtime/) as string,
     });
   });

@@ -1,11 +1,17 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StandbyRecord, StoreBackup } from '../../../../src/activities/data/contract.js';
+import { quoted } from '../../../../src/lib/shell-line.js';
 import { canMount, smallDisk, type SmallDisk } from '../../../stack/small-disk.js';
+import { makeTree } from '../files/tree.js';
 import { makeApp, type App } from './app.js';
 
-describe.skipIf(!canMount)('a full disk under a SQLite file', { timeout: 60_000 }, () => {
+type Small = Pick<App, 'store' | 'context' | 'folder'> & { shown: () => string; spoil: () => void };
+
+describe.skipIf(!canMount)('a full disk under a SQLite file', { timeout: 120_000 }, () => {
   let disk: SmallDisk;
   let app: App;
   let backup: StoreBackup;
@@ -77,7 +83,62 @@ describe.skipIf(!canMount)('a full disk under a SQLite file', { timeout: 60_000 
     const seen = await app.store.preflight(app.context);
     expect(seen.filter(({ outcome }) => outcome === 'fail').map(({ name }) => name)).toEqual([
       'main: room for copies',
+      'main: way back',
       'main: room for the backup',
     ]);
   });
+
+  it.each<[string, () => Promise<Small>]>([
+    [
+      'a SQLite file',
+      async () => {
+        const small = await makeApp({ at: disk.path });
+        small.sql(`INSERT INTO tags (name, sound) VALUES ('large', randomblob(3000000))`);
+        return { ...small, shown: () => small.dump(), spoil: () => small.sql('DELETE FROM jobs; DROP TABLE tags') };
+      },
+    ],
+    [
+      'a tree of files',
+      async () => {
+        const tree = makeTree(disk.path);
+        tree.sh('head -c 3000000 /dev/urandom >large');
+        return { ...tree, spoil: () => tree.sh('rm -r a; printf new >a') };
+      },
+    ],
+  ])(
+    'lets a second backup elsewhere stand for the copy of %s, told before, put back whole, also from a shell alone',
+    async (_what, make) => {
+      disk.leave(30);
+      const { store, context: on, shown, spoil, folder: other } = await make();
+      const folder = await mkdtemp(join(tmpdir(), 'slipway-elsewhere-'));
+      const context = { ...on, folder, definition: { ...on.definition, backup: { directory: folder } } };
+      const before = shown();
+      disk.leave(5);
+      const checks = await store.preflight(context);
+      expect(checks.filter(({ outcome }) => outcome === 'fail')).toEqual([]);
+      expect(checks.find(({ name }) => name.endsWith('way back'))?.seen).toMatch(
+        /^a second backup after the stop, proven: more downtime \(\d MB free in /,
+      );
+      expect((await store.downtime(context)).note).toMatch(
+        /no copy can stand beside it .* adds about \d+ s of downtime/,
+      );
+      const record = await store.standby(context);
+      expect(await store.standby(context)).toEqual(record);
+      expect(await store.has(context, record)).toBe(true);
+      expect((await store.kept(context)).length).toBe(0);
+
+      spoil();
+      const live = await store.live(context);
+      const lines = ['set -eu', ...store.byHand(context, { ...record, live })];
+      execFileSync('sh', ['-c', lines.join('\n')], { stdio: 'pipe' });
+      expect(shown()).toBe(before);
+      execFileSync('sh', ['-c', `rm -r ${quoted(live.name)}.before-hand-*`]);
+
+      spoil();
+      await store.swapIn(context, await store.restore(context, record.backup!.folder, record.backup!.stored));
+      expect(shown()).toBe(before);
+      await rm(folder, { recursive: true });
+      await rm(join(other, '..'), { recursive: true });
+    },
+  );
 });

@@ -153,7 +153,7 @@ describe('a SQLite file', { timeout: 60_000 }, () => {
   it('passes preflight where it can be read, linked and renamed, and there is room', async () => {
     const seen = await app.store.preflight(app.context);
     expect(seen.map(({ name, outcome }) => [name, outcome])).toEqual(
-      ['file', 'swap', 'room for copies', 'room for the backup'].map((name) => [`main: ${name}`, 'pass']),
+      ['file', 'swap', 'room for copies', 'way back', 'room for the backup'].map((name) => [`main: ${name}`, 'pass']),
     );
     await writeFile(`${app.file}x`, 'this is no database, and long enough to be looked at');
     const { sqliteStore } = await import('../../../../src/activities/data/sqlite/store.js');
