@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { writeImages } from '../../../src/activities/source/images/record.js';
 import { publishedPorts, unsetVariables } from '../../../src/activities/runtime/compose/project.js';
 import { openPorts } from '../../../src/activities/runtime/listeners.js';
 import { runtime } from '../../../src/activities/runtime/lookup.js';
@@ -36,6 +37,7 @@ const uglyValues = [
   'ü€',
   '--- # :',
   "it's",
+  'two\nlines $x',
 ];
 const start = (step: TestStep) => runtime(step.definition).start(step, release);
 const stop = (step: TestStep) => runtime(step.definition).stop(step);
@@ -239,7 +241,7 @@ describeWithDocker('docker-compose v1, the last one', () => {
   beforeEach(async () => void (stand = await makeComposeStand()));
   afterEach(() => stand.remove());
 
-  it('starts, runs a command inside and apart, and stops; what is not set is found in its words, too', async () => {
+  it('starts what is pinned by id, runs a command inside and apart, and stops; what is not set is found in its words, too', async () => {
     const program = [makeComposeV1(stand.directory)];
     stand.env({ WORDS: 'a$b${c}"d' });
     stand.compose({ web: '    environment: { WORDS: "${WORDS}" }' });
@@ -254,6 +256,17 @@ describeWithDocker('docker-compose v1, the last one', () => {
     expect((await step({}).read(request)).stdout).toBe('a$b${c}"d o$n');
     await stop(step({ step: 'stop' }));
     expect(await openPorts([stand.port])).toEqual([]);
+    // Pinned by id: neither what the tag names, nor built from what is here.
+    writeFileSync(join(stand.directory, 'Dockerfile'), `FROM ${baseImage}\nENV RELEASE=2\n`);
+    const tag = `${stand.project}:2`;
+    const id = docker('build', '--quiet', '--tag', tag, stand.directory);
+    writeFileSync(join(stand.directory, 'Dockerfile'), 'FROM scratch\n');
+    stand.compose({ web: '    build: .' });
+    await writeImages(step({}), release, { web: { id, tag } });
+    const printed = { in: 'web', argv: ['printenv', 'RELEASE'], of: release };
+    expect((await step({ try: 3 }).read(printed)).stdout).toBe('2\n');
+    await start(step({ try: 3 }));
+    expect(docker('inspect', '--format', '{{.Image}}', `${stand.project}_web_1`)).toBe(id);
     stand.compose({ web: '    environment: { WORDS: "${NOT_SET}" }' });
     await expect(start(step({ try: 2 }))).rejects.toMatchObject({
       message: expect.stringContaining('NOT_SET') as string,

@@ -23,6 +23,11 @@ export function composeProgram(definition: Definition): Argv {
   return composeOf(definition).program ?? ['docker', 'compose'];
 }
 
+/** Whether it is the docker client's own compose, which is always v2; a program of its own may be v1. */
+export function isPlugin({ runtime }: Definition): boolean {
+  return basename(runtime.compose?.program?.[0] ?? 'docker') === 'docker';
+}
+
 /** The files that compose reads, relative to the checkout: the definition's, else those that compose looks for itself. */
 export function composeFiles(definition: Definition): string[] {
   const named = composeOf(definition).files;
@@ -49,7 +54,7 @@ export function composeArgv(definition: Definition, override?: string): Argv {
   return [
     ...program,
     ...['--project-name', projectName(definition), '--project-directory', '.'],
-    ...(basename(program[0] ?? '') === 'docker' ? ['--env-file', '/dev/null'] : []),
+    ...(isPlugin(definition) ? ['--env-file', '/dev/null'] : []),
     ...files.flatMap((file) => ['--file', file]),
     ...profiles.flatMap((profile) => ['--profile', profile]),
   ];

@@ -43,11 +43,7 @@ async function checkEngine(context: StepContext, where: string): Promise<CheckRe
       context.look({ argv: ['docker', 'version', '--format', '{{.Server.Version}}'] }),
       context.look({ argv: [...program, 'version', '--short'] }),
     ]);
-    const version = compose.stdout?.trim() ?? '';
-    const seen = `${engine.stdout?.trim()}, compose ${version}`;
-    if (version.startsWith('1.') && context.definition.source.images)
-      return unasked('engine', false, 'compose v2, since source.images pins by what v1 does not know', seen, where);
-    return unasked('engine', true, expected, seen, where);
+    return unasked('engine', true, expected, `${engine.stdout?.trim()}, compose ${compose.stdout?.trim()}`, where);
   } catch (error) {
     const v1 = program.length > 1 && findProgram('docker-compose', process.env.PATH, '/');
     const hint = v1 ? '; docker-compose is here: say compose: { program: [docker-compose] }' : '';

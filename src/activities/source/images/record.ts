@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { readJson, writeAtomic } from '../../../lib/files.js';
 import type { Images, Release } from '../../../model.js';
 import type { StepContext } from '../../context.js';
+import { isPlugin } from '../../runtime/compose/arguments.js';
 
 type Place = Pick<StepContext, 'folder' | 'run'>;
 
@@ -19,10 +20,11 @@ export function imagesOverride(context: Place, release: Release): string {
   return pathOf(context, release, 'compose.yaml');
 }
 
-/** What `fetch` found for a release. */
+/** What `fetch` found for a release. Compose v1 cannot take a `build` away; nothing of ours builds by it. */
 export async function writeImages(context: StepContext, release: Release, images: Images): Promise<void> {
+  const unbuilt = isPlugin(context.definition) ? ' build: !reset null,' : '';
   const services = Object.entries(images).map(
-    ([service, { id, tag }]) => `  # ${tag}\n  ${service}: { image: '${id}', build: !reset null, pull_policy: never }`,
+    ([service, { id, tag }]) => `  # ${tag}\n  ${service}: { image: '${id}',${unbuilt} pull_policy: never }`,
   );
   await mkdir(dirname(imagesOverride(context, release)), { recursive: true, mode: 0o700 });
   await writeAtomic(pathOf(context, release, 'json'), JSON.stringify(images, null, 2));
