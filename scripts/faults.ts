@@ -45,10 +45,14 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
     return unequal.length === 0;
   },
   async B7({ count = 1000, seed, servers, say }) {
-    const { runs, kinds, faults } = await runCorruptions({ seed, count, superuser: servers.postgres, say });
-    const told = Object.entries(kinds).map(([kind, times]) => `${times} ${kind}`);
-    say(`B7: ${runs} corruptions (${told.sort().join(', ')}), ${faults.length} not refused`);
-    return faults.length === 0;
+    let met = true;
+    for (const of of ['postgres', 'sqlite and files'] as const) {
+      const { runs, kinds, faults } = await runCorruptions({ seed, count, of, superuser: servers.postgres, say });
+      const told = Object.entries(kinds).map(([kind, times]) => `${times} ${kind}`);
+      say(`B7: ${of}: ${runs} corruptions (${told.sort().join(', ')}), ${faults.length} not refused`);
+      met &&= faults.length === 0;
+    }
+    return met;
   },
   C1: (settings) =>
     migrationKills(

@@ -196,8 +196,11 @@ async function findPoint(context: Step): Promise<Point> {
 /** Chooses the copy of each store, restores it from the proven backup where it is gone, and notes the choice before anything is swapped. */
 async function prepare(context: Step, point: Point, choice: Choice): Promise<StandbyRecord[]> {
   await refuseGrown(context, choice);
+  const all = stores(context.definition);
+  // One alone is looked at by its own restore.
+  if (all.length > 1) await refuseUnusable(context, point);
   const replacement: StandbyRecord[] = [];
-  for (const store of stores(context.definition)) {
+  for (const store of all) {
     const copy = point.standby.find((one) => one.store === store.name);
     const kept = copy && (await store.has(context, copy)) ? copy : undefined;
     const record = kept?.backup

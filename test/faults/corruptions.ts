@@ -2,14 +2,15 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backup } from '../../src/activities/backup.js';
 import { choose, putBack } from '../../src/activities/decision.js';
+import { stores } from '../../src/activities/data/lookup.js';
 import { backupFolder } from '../../src/activities/keeping/places.js';
 import type { Step } from '../../src/activities/step.js';
 import { failureType } from '../../src/errors.js';
 import { appendHistory } from '../../src/lib/history.js';
 import type { Choice } from '../../src/model.js';
-import { makeShop, type Shop } from '../activities/data/postgres/shop.js';
 import { deployed, releaseOf } from '../activities/keeping/deployed.js';
 import { definitionOf, stepContext } from '../activities/step-context.js';
+import { makeLive, type Kind, type Live } from './corrupted-live.js';
 import { generator } from './generator.js';
 
 export interface Corruptions {
@@ -47,20 +48,21 @@ const kinds: Record<string, (bytes: Buffer, random: Random, other: Buffer) => Bu
 };
 
 /**
- * A backup that is the only way back, damaged: file, manifest, or both replaced by another backup's. It has to be refused at the gate, and once
- * more by whoever would put it back; the live database, and what stands beside it, is as before.
+ * A backup that is the only way back, damaged: a store's file, the manifest, or all replaced by another backup's. It has to be refused at the gate, and once
+ * more by whoever would put it back; the live data, and what stands beside it, is as before.
  */
 export async function runCorruptions(options: {
   seed: number;
   count: number;
+  of: Kind;
   superuser?: string;
   say: (line: string) => void;
 }): Promise<Corruptions> {
   const random = generator(options.seed);
   const result: Corruptions = { runs: 0, kinds: {}, faults: [] };
-  const shop = await makeShop({ ...(options.superuser ? { superuser: options.superuser } : {}) });
+  const live = await makeLive(options.of, options.superuser);
   try {
-    const world = await makeWorld(shop);
+    const world = await makeWorld(live);
     for (let turn = 0; turn < options.count; turn += 1) {
       const what = await damage(world, random);
       const problem = await problemOf(world);
@@ -74,34 +76,32 @@ export async function runCorruptions(options: {
     // Nobody is helped by a store that refuses what is whole.
     const whole = await putBack(world.step, await choose(world.step)).catch((error: unknown) => String(error));
     if (typeof whole === 'string') result.faults.push(`the undamaged backup: ${whole}`);
-    else if ((await rows(shop)) !== world.before) result.faults.push('the undamaged backup brought other rows back');
+    else if ((await live.shown()) !== world.before) result.faults.push('the undamaged backup brought other rows back');
     return result;
   } finally {
-    await shop.close();
+    await live.close();
   }
 }
 
 interface World {
-  shop: Shop;
+  live: Live;
   /** Of a rollback whose only way is the backup. */
   step: Step;
   choice: Choice;
-  /** Paths of file and manifest, of the backup and of another one. */
-  files: Record<'file' | 'manifest', { path: string; bytes: Buffer; other: Buffer }>;
+  /** Paths of the manifest and of each store's file, of the backup and of another one. */
+  files: Record<string, { path: string; bytes: Buffer; other: Buffer }>;
   before: string;
-  live: string;
+  changed: string;
 }
 
-async function makeWorld(shop: Shop): Promise<World> {
-  await shop.sql(`CREATE TABLE orders (id int PRIMARY KEY, text text)`);
-  await shop.sql(`INSERT INTO orders SELECT i, md5(i::text) FROM generate_series(1, 2000) i`);
-  const before = await rows(shop);
-  const [one, other] = [stepOf(shop, 'r1'), stepOf(shop, 'r0')];
+async function makeWorld(live: Live): Promise<World> {
+  const before = await live.shown();
+  const [one, other] = [stepOf(live, 'r1'), stepOf(live, 'r0')];
   await backup(other);
   await backup(one);
-  await appendHistory(shop.folder, deployed('r0', null));
-  await appendHistory(shop.folder, deployed('r1', 'r0'));
-  await shop.sql('DELETE FROM orders WHERE id > 1000');
+  await appendHistory(live.folder, deployed('r0', null));
+  await appendHistory(live.folder, deployed('r1', 'r0'));
+  await live.change();
   const run = {
     ...one.run,
     id: 'r2',
@@ -109,37 +109,37 @@ async function makeWorld(shop: Shop): Promise<World> {
     version: releaseOf('r0'),
     previous: releaseOf('r1'),
   };
-  const step: Step = { ...stepOf(shop, 'r2'), run, at: { step: 'rollback', undo: false, try: 1 } };
+  const step: Step = { ...stepOf(live, 'r2'), run, at: { step: 'rollback', undo: false, try: 1 } };
   // Whether data comes back is decided by revisions, or where the release may have changed it all the same.
   await mkdir(join(step.folder, 'commands', 'migrate-1-db'), { recursive: true });
-  const manifest = JSON.parse(await readFile(join(backupFolder(one, 'r1'), 'manifest.json'), 'utf8')) as {
-    stores: { file: string }[];
-  };
-  const read = async (name: string) => {
-    const path = join(backupFolder(one, 'r1'), name);
-    return { path, bytes: await readFile(path), other: await readFile(join(backupFolder(one, 'r0'), name)) };
-  };
-  const files = { file: await read(manifest.stores[0]!.file), manifest: await read('manifest.json') };
-  return { shop, step, choice: await choose(step), files, before, live: await rows(shop) };
+  const folder = backupFolder(one, 'r1');
+  const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as { stores: { file: string }[] };
+  const files: World['files'] = {};
+  for (const name of ['manifest.json', ...manifest.stores.map(({ file }) => file)]) {
+    const path = join(folder, name);
+    files[name] = { path, bytes: await readFile(path), other: await readFile(join(backupFolder(one, 'r0'), name)) };
+  }
+  return { live, step, choice: await choose(step), files, before, changed: await live.shown() };
 }
 
 async function damage({ files }: World, random: Random): Promise<string> {
   const kind = Object.keys(kinds)[below(random, Object.keys(kinds).length)]!;
-  const which = (['file', 'manifest'] as const)[below(random, 2)]!;
+  const names = Object.keys(files);
+  const which = names[below(random, names.length)]!;
   // A whole backup in the folder of another is as wrong as half of one.
   const both = kind === 'swap' && random() < 0.3;
-  for (const name of both ? (['file', 'manifest'] as const) : [which]) {
-    const { path, bytes, other } = files[name];
+  for (const name of both ? names : [which]) {
+    const { path, bytes, other } = files[name]!;
     const changed = kinds[kind]!(bytes, random, other);
     if (changed?.equals(bytes)) return damage({ files } as World, random);
     if (changed) await writeFile(path, changed);
     else await rm(path);
   }
-  return `${kind} of ${both ? 'both' : which}`;
+  return `${kind} of ${both ? 'all' : which}`;
 }
 
 /** undefined where it was refused twice, and nothing was touched. */
-async function problemOf({ shop, step, choice, live }: World): Promise<string | undefined> {
+async function problemOf({ live, step, choice, changed }: World): Promise<string | undefined> {
   const acts = {
     'at the gate': () => choose(step),
     'when putting back': () => putBack({ ...step, at: { ...step.at, step: 'data' } }, choice),
@@ -153,26 +153,19 @@ async function problemOf({ shop, step, choice, live }: World): Promise<string | 
     if (!['BackupUnusable', 'DataRefused'].includes(failureType(error) ?? ''))
       return `${when} not refused: ${error instanceof Error ? error.message : 'accepted'}`;
   }
-  const beside = (await shop.databases()).filter((name) => name !== shop.name);
-  if (beside.length > 0) return `left: ${beside.join(', ')}`;
-  return (await rows(shop)) === live ? undefined : 'the live database has other rows';
+  const beside = (await Promise.all(stores(step.definition).map((store) => store.kept(step)))).flat();
+  if (beside.length > 0) return `left: ${beside.map(({ name }) => name).join(', ')}`;
+  return (await live.shown()) === changed ? undefined : 'the live data is another one';
 }
 
 async function restoreFiles({ files }: World): Promise<void> {
   for (const { path, bytes } of Object.values(files)) await writeFile(path, bytes, { mode: 0o600 });
 }
 
-async function rows(shop: Shop): Promise<string> {
-  return JSON.stringify(await shop.sql('SELECT count(*), md5(string_agg(text, id::text ORDER BY id)) FROM orders'));
-}
-
-function stepOf(shop: Shop, id: string): Step {
-  const databases = {
-    shop: { postgres: { url: '$SHOP_URL', backup_url: '$SHOP_BACKUP_URL', admin_url: '$SHOP_ADMIN_URL' } },
-  };
-  const definition = definitionOf(shop.folder, { databases });
-  const folder = join(shop.folder, 'runs', id);
-  const context = stepContext({ definition, folder, home: shop.folder, env: join(shop.folder, '.env') });
+function stepOf(live: Live, id: string): Step {
+  const definition = definitionOf(live.directory, live.parts);
+  const folder = join(live.folder, 'runs', id);
+  const context = stepContext({ definition, folder, home: live.folder, ...(live.env ? { env: live.env } : {}) });
   const pinned = {
     live: null,
     definition,
