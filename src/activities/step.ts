@@ -14,6 +14,7 @@ import type { At, Call, Definition, Run, StepName } from '../model.js';
 import type { CommandRequest, StepContext } from './context.js';
 import { home, runFolder, type Host } from './host.js';
 import { readPinned, type Pinned } from './pinned.js';
+import { guardValues } from './runtime/guard.js';
 import { endInside, inside, type Asker } from './runtime/inside.js';
 import { releases } from './releases.js';
 import { heartbeats } from './heartbeats.js';
@@ -258,7 +259,10 @@ function makeContext(host: Host, own: Own): StepContext {
     const mark = `${run.id}-${key}-${name}`;
     const { cwd: _, ...rest } = request;
     const argv = await inside(asker, { ...request, in: service }, mark);
-    return { request: { ...rest, argv }, end: async () => endInside(asker, service, mark) };
+    // Compose refuses even to look where a variable that its files demand is not set.
+    const guard = definition.runtime.compose ? guardValues({ definition, env }) : {};
+    const within = { ...rest, argv, env: { ...guard, ...rest.env } };
+    return { request: within, end: async () => endInside(asker, service, mark) };
   };
   const swept = new Map<string, Promise<void>>();
   /** What reads of an attempt before left inside, whichever it had come to: once, before the first of this one. */

@@ -16,6 +16,7 @@ export function breaches(tree: MapTree, environments: string[]): string[] {
     ...databases(tree),
     ...keptApart(tree),
     ...placesInside(tree),
+    ...databasesReleased(tree),
     ...effects(tree),
     ...expressions(tree),
     ...bounds(tree),
@@ -173,6 +174,21 @@ function placesInside(tree: MapTree): string[] {
     const place = find(user, ['in']);
     return place ? [told(place.key, 'no service, since `runtime` is processes', describe(toPlain(place)))] : [];
   });
+}
+
+/** A release stops its services, and then copies and migrates the database. */
+function databasesReleased(tree: MapTree): string[] {
+  const services = find(tree, ['runtime', 'compose', 'services']);
+  const database = tree.entries.get('database');
+  const places = [database, ...below(database)].flatMap((one) => {
+    const place = one && find(one, ['postgres', 'in']);
+    return place?.is === 'scalar' ? [place.value] : [];
+  });
+  return (services?.is === 'list' ? services.items : []).flatMap((item) =>
+    item.is === 'scalar' && places.includes(item.value)
+      ? [told(item.at, 'a service that no database runs in, since a release stops it', describe(item.value))]
+      : [],
+  );
 }
 
 /** Either services that `start` can leave stopped, or commands of its own. */

@@ -118,7 +118,9 @@ export const sections = {
       files: list(filled()).describe('Compose files, relative to `directory`').optional(),
       profiles: list(filled()).describe('Profiles to enable').optional(),
       project: filled().describe("Project name (compose's own default)").optional(),
-      services: list(service()).describe('Services of a release; others stay untouched').optional(),
+      services: list(service())
+        .describe('Services of a release (all but those a database runs in); others stay untouched')
+        .optional(),
       restart: list(service()).describe('Services to restart after a switch').optional(),
       renew_anonymous_volumes: z.boolean().describe('up -V').optional(),
       program: argv().describe('How compose is called ([docker, compose])').optional(),

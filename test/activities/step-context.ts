@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandRequest, StepContext } from '../../src/activities/context.js';
+import { guardValues } from '../../src/activities/runtime/guard.js';
 import { endInside, inside } from '../../src/activities/runtime/inside.js';
 import { fail, failureType } from '../../src/errors.js';
 import { runAttached, runDetached, type CommandResult, type CommandSpec } from '../../src/lib/command.js';
@@ -55,7 +56,11 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     const mark = `${run.id}-${key}-${name}`;
     const argv = await inside(asker, { ...request, in: service }, mark);
     const { cwd: _, ...rest } = request;
-    return { request: { ...rest, argv }, end: async () => endInside(asker, service, mark) };
+    const guard = definition.runtime.compose ? guardValues({ definition, env }) : {};
+    return {
+      request: { ...rest, argv, env: { ...guard, ...rest.env } },
+      end: async () => endInside(asker, service, mark),
+    };
   };
   return {
     run,

@@ -69,6 +69,14 @@ const mistakes: [title: string, from: string, to: string, errors: string[]][] = 
     ],
   ],
   [
+    'a service of the release that a database runs in',
+    / {2}processes:[\s\S]*?URL }\n/.exec(shop)![0],
+    '  compose: { services: [web, db] }\n  open: at_start\ndatabase:\n  postgres: { url: $DATABASE_URL, in: db }\n',
+    [
+      'systems/shop.yaml:11:30 runtime.compose.services[1]: expected a service that no database runs in, since a release stops it, got `db`',
+    ],
+  ],
+  [
     'two migration tools',
     '  sequelize: {}',
     '  sequelize: {}\n  alembic: {}',

@@ -187,6 +187,11 @@ describeWithDocker('services of docker compose', () => {
       outcome: 'fail',
       seen: expect.stringMatching(/name in compose.yaml says another: .*; COMPOSE_PROFILES says secure: /) as string,
     });
+    // What `--profile` leaves out, whoever runs it by hand has.
+    stand.env({ COMPOSE_PROFILES: 'secure,postgres' });
+    expect(await check({ profiles: ['secure'] }, 'compose-settings')).toMatchObject({
+      seen: expect.stringContaining('COMPOSE_PROFILES says postgres: ') as string,
+    });
   });
 
   it('show who died and what it said where others waited for it', async () => {

@@ -1,6 +1,7 @@
-import { quoted } from '../../../lib/shell-line.js';
+import { quoted, shellLine } from '../../../lib/shell-line.js';
 import type { Definition } from '../../../model.js';
 import { composeArgv } from '../../runtime/compose/arguments.js';
+import { guardOf } from '../../runtime/guard.js';
 import type { StandbyRecord } from '../contract.js';
 import { quoteName, quoteText } from './names.js';
 
@@ -69,7 +70,7 @@ export function reading(variable: string, program: string, container?: string): 
 /** The container of a service, as a shell finds it. */
 export function containerByHand(definition: Definition, service: string): string {
   return definition.runtime.compose
-    ? `"$(${composeArgv(definition).map(quoted).join(' ')} ps --quiet ${quoted(service)})"`
+    ? `"$(${shellLine([...composeArgv(definition), 'ps', '--quiet', service], guardOf(definition))})"`
     : quoted(definition.runtime.container?.name ?? service);
 }
 

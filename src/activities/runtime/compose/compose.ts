@@ -14,7 +14,7 @@ import { checkCompose } from './checks.js';
 import { graceOf, overrideOf, stopArgv, upArgv } from './commands.js';
 import { takenPorts } from './host-checks.js';
 import { diedOf, lastWords, observe } from './observe.js';
-import { containersOf, readProject, type Project } from './project.js';
+import { containersOf, databaseServices, readProject, type Project } from './project.js';
 import { hold, restarted, serviceLine, turnServices, withoutEffects } from './services.js';
 
 /** Services of docker compose. What `up` and `stop` say is a claim; containers and ports are the proof. */
@@ -56,7 +56,11 @@ async function stop(context: StepContext): Promise<StepResult> {
   await hold(context, running);
   const services = [...new Set(containers.map(({ service }) => service))];
   if (services.length > 0 || context.began('stop'))
-    await context.change('stop', { argv: stopArgv(definition, services, grace), deadlineMs: timeoutMs });
+    await context.change('stop', {
+      argv: stopArgv(definition, services, grace),
+      env: guardValues(context),
+      deadlineMs: timeoutMs,
+    });
   const left = (await ours(context)).filter((one) => one.running);
   if (left[0])
     throw fail(
@@ -108,6 +112,7 @@ async function start(context: StepContext, release: Release): Promise<StepResult
   for (const service of restart)
     await context.change(`restart-${service}`, {
       argv: [...composeArgv(definition, override), 'restart', service],
+      env: guardValues(context),
       deadlineMs: timeoutMs,
     });
   const again = after.others.filter(({ service }) => restart.includes(service));
@@ -123,7 +128,7 @@ async function start(context: StepContext, release: Release): Promise<StepResult
 
 async function ours(context: StepContext): Promise<Container[]> {
   const named = composeOf(context.definition).services;
-  const services = named ?? (await readProject(context)).services;
+  const services = named ?? (await readProject(context)).ours;
   return (await containersOf(context, services)).ours;
 }
 
@@ -171,7 +176,7 @@ async function startNeeded(
     ...absent,
   ];
   const { timeoutMs } = composeOf(context.definition);
-  await context.change('up-needed', { argv, deadlineMs: timeoutMs });
+  await context.change('up-needed', { argv, env: guardValues(context), deadlineMs: timeoutMs });
   // `--no-deps` waits for nobody.
   const started = (await containersOf(context, own)).others.filter(({ service }) => absent.includes(service));
   await observe(context, started, { timeoutMs, observeMs: 0 });
@@ -190,16 +195,28 @@ function lines(
   before: string,
   override?: string,
 ): Record<'stop' | 'start' | 'open' | 'close', string[]> {
-  const { services = [], graceMs } = composeOf(definition);
+  const { services, graceMs } = composeOf(definition);
   const restart = restarted(definition);
   const { open } = definition.runtime;
+  const guard = guardOf(definition);
   const line = (argv: Argv, env = {}) => `${before}${shellLine(argv, env)}`;
   const grace = graceMs === undefined ? undefined : Math.ceil(graceMs / 1000);
+  // Found anew each time: the versions before and after may have others.
+  const kept = services ? [] : databaseServices(definition);
+  const found =
+    kept.length === 0
+      ? []
+      : [
+          `${before}services=$(${shellLine([...composeArgv(definition), 'config', '--services'], guard)} | ${shellLine(['grep', '-vxF', ...kept.flatMap((service) => ['-e', service])])})`,
+        ];
+  const all = found.length === 0 ? '' : ' $services';
+  const own = withoutEffects(definition, { ours: services ?? [] }).ours;
   return {
-    stop: [line(stopArgv(definition, services, grace))],
+    stop: [...found, line(stopArgv(definition, services ?? [], grace), guard) + all],
     start: [
-      line(upArgv(definition, withoutEffects(definition, { ours: services }).ours, override), guardOf(definition)),
-      ...(restart.length > 0 ? [line([...composeArgv(definition, override), 'restart', ...restart])] : []),
+      ...found,
+      line(upArgv(definition, own, override), guard) + all,
+      ...(restart.length > 0 ? [line([...composeArgv(definition, override), 'restart', ...restart], guard)] : []),
     ],
     open: open === 'at_start' ? [] : [line(open.open)],
     close: open === 'at_start' ? [] : [line(open.close)],

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { parse } from 'yaml';
 import { fail } from '../../../errors.js';
+import type { Definition } from '../../../model.js';
 import type { StepContext } from '../../context.js';
 import { projectContainers, type Container } from '../docker-state.js';
 import { guardValues } from '../guard.js';
@@ -39,8 +40,7 @@ export async function readProject(context: StepContext, override?: string): Prom
   if (exitCode !== 0) throw fail('BadDefinition', `${place(context)}: docker compose says: ${lastLine(tail)}`);
   const config = parse(stdout) as Config;
   const services = Object.keys(config.services);
-  const named = composeOf(context.definition).services;
-  const ours = named ?? services;
+  const ours = oursAmong(context.definition, services);
   return {
     services,
     ours,
@@ -56,6 +56,17 @@ export async function readProject(context: StepContext, override?: string): Prom
     unset: unsetVariables(tail),
     sha256: createHash('sha256').update(stdout).digest('hex'),
   };
+}
+
+/** Those that the definition names; without names all but what must run for the data to be copied and migrated. */
+export function oursAmong(definition: Definition, services: string[]): string[] {
+  const kept = databaseServices(definition);
+  return composeOf(definition).services ?? services.filter((service) => !kept.includes(service));
+}
+
+/** Services that a database runs in: no release stops them. */
+export function databaseServices({ databases }: Definition): string[] {
+  return Object.values(databases).flatMap((one) => ('postgres' in one && one.postgres.in ? [one.postgres.in] : []));
 }
 
 /** Named by the warnings of compose; v1 writes them without quotes. */

@@ -4,6 +4,7 @@ import { shellLine } from '../../../lib/shell-line.js';
 import type { Definition, Release, StepResult } from '../../../model.js';
 import type { StepContext } from '../../context.js';
 import type { Container } from '../docker-state.js';
+import { guardOf, guardValues } from '../guard.js';
 import { composeOf } from './arguments.js';
 import { graceOf, overrideOf, stopArgv, upArgv } from './commands.js';
 import { observe } from './observe.js';
@@ -22,6 +23,7 @@ export async function turnServices(
   if (to === 'start') {
     await context.change(`up-${names.join('-')}`, {
       argv: upArgv(definition, names, overrideOf(context, release)),
+      env: guardValues(context),
       deadlineMs: timeoutMs,
     });
     const started = (await containersOf(context, names)).ours;
@@ -35,7 +37,8 @@ export async function turnServices(
     before.filter(({ running }) => running),
   );
   const argv = stopArgv(definition, names, graceOf(context));
-  if (before.length > 0) await context.change(`stop-${names.join('-')}`, { argv, deadlineMs: timeoutMs });
+  if (before.length > 0)
+    await context.change(`stop-${names.join('-')}`, { argv, env: guardValues(context), deadlineMs: timeoutMs });
   const left = (await containersOf(context, names)).ours.filter(({ running }) => running);
   if (left[0])
     throw fail('NotStopped', `${left.map(({ service }) => service).join(', ')} still runs: look with docker ps`);
@@ -63,5 +66,6 @@ export function restarted(definition: Definition): string[] {
 }
 
 export function serviceLine(definition: Definition, to: 'start' | 'stop', names: string[], override?: string): string {
-  return shellLine(to === 'stop' ? stopArgv(definition, names, undefined) : upArgv(definition, names, override));
+  const argv = to === 'stop' ? stopArgv(definition, names, undefined) : upArgv(definition, names, override);
+  return shellLine(argv, guardOf(definition));
 }

@@ -30,7 +30,10 @@ export async function checkSettingsElsewhere(context: StepContext, where: string
   );
   differs('project', project !== undefined, `name in ${file}`, plainName(name), projectName(definition));
   differs('files', files !== undefined, 'COMPOSE_FILE', variable('COMPOSE_FILE'), composeFiles(definition).join(':'));
-  differs('profiles', profiles !== undefined, 'COMPOSE_PROFILES', variable('COMPOSE_PROFILES'), '');
+  // `--profile` wins over the variable, so what only that names would be left out.
+  const lacking = (variable('COMPOSE_PROFILES') ?? '').split(',').filter((name) => name && !profiles?.includes(name));
+  if (lacking.length > 0)
+    found.push(`COMPOSE_PROFILES says ${lacking.join(',')}: say compose: { profiles: … } in the definition`);
   return unasked(
     'compose-settings',
     found.length === 0,
