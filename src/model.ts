@@ -163,6 +163,8 @@ interface ToolPlace {
   /** With `in`: where the tool runs there. */
   workdir?: string;
   database?: string;
+  /** How long a statement waits for a lock. 0: for ever. @default 60_000 */
+  lockTimeoutMs?: number;
 }
 interface MigratingTool extends ToolPlace {
   at?: 'start';

@@ -13,7 +13,7 @@ export function resolveDefinition(system: string, name: string, input: Environme
     environment: `${system}/${name}`,
     runtime: resolveRuntime(runtime),
     databases: resolveDatabases(database),
-    ...(migrations && { migrations: migrations }),
+    ...(migrations && { migrations: mapValues(migrations, resolveTool) }),
     backup: backup ?? {},
     preflight: mapValues(preflight ?? {}, resolveCheck),
     verify: mapValues(verify ?? {}, resolveCheck),
@@ -23,6 +23,12 @@ export function resolveDefinition(system: string, name: string, input: Environme
     rollback: { prefer: rollback?.prefer ?? 'restore', restore: rollback?.restore ?? 'ask' },
     positions: positionsOf(tree),
   };
+}
+
+function resolveTool<T extends { lock_timeout?: string | undefined }>(tool: T | undefined) {
+  if (tool?.lock_timeout === undefined) return tool;
+  const { lock_timeout, ...rest } = tool;
+  return { ...rest, lockTimeoutMs: parseDuration(lock_timeout)! };
 }
 
 function resolveRuntime({ processes, compose, container, open }: EnvironmentInput['runtime']): Runtime {

@@ -39,6 +39,11 @@ const migrationPlace = {
     .describe("With `in`: the folder inside where it runs (the service's own working directory)")
     .optional(),
   database: name().describe('Name in `database`, where there are several').optional(),
+  lock_timeout: duration()
+    .describe(
+      'PostgreSQL: how long one of its statements waits for a lock, by PGOPTIONS, which libpq and node-pg read and asyncpg and pgbouncer do not (1m; 0s: for ever, and no PGOPTIONS)',
+    )
+    .optional(),
 };
 const migrationTool = {
   ...migrationPlace,

@@ -60,9 +60,10 @@ describe('loadDefinition', () => {
     const text = edited(
       edited(shop, 'database:\n  postgres: { url: $DATABASE_URL }', several),
       'sequelize: {}',
-      'sequelize: { database: main }',
+      'sequelize: { database: main, lock_timeout: 5s }',
     );
     const definition = await load(text);
+    expect(definition.migrations).toEqual({ sequelize: { database: 'main', lockTimeoutMs: 5000 } });
     expect(definition.databases).toEqual({
       main: { postgres: { url: '$DATABASE_URL', backup_url: '$DATABASE_URL', admin_url: '$ADMIN_URL' } },
       audit: { sqlite: { file: 'audit.db' } },

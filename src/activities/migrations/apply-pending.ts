@@ -3,7 +3,7 @@ import type { StepResult } from '../../model.js';
 import type { StepContext } from '../context.js';
 import { compareRevisions, demandSame, type Difference } from './compare.js';
 import { detailsOf, isExit } from './tool-error.js';
-import { migratedStore } from './tool-settings.js';
+import { declaredTool, lockTimeoutMs, migratedStore } from './tool-settings.js';
 import { whatIsLeft } from './what-is-left.js';
 
 /** How one tool looks and acts. */
@@ -81,10 +81,16 @@ async function explained(context: StepContext, wanted: string[], upgrade: Upgrad
     : `not applied: ${missing.join(', ') || 'none'}`;
   if (unknown) return fail('OutcomeUnknown', `${rootMessage(error)}; ${words}`, { missing });
   const failed = upgrade.byName ? missing[0] : undefined;
-  const reason = upgrade.reason?.(error as { details?: unknown[] }) ?? rootMessage(error);
+  const said = upgrade.reason?.(error as { details?: unknown[] }) ?? rootMessage(error);
+  const reason = /lock timeout/.test(said) ? `${said} (${lockWords(context)})` : said;
   return fail('MigrationFailed', `${failed ?? upgrade.command} failed: ${reason}; ${words}`, {
     missing,
     ...(failed === undefined ? {} : { failed }),
     ...detailsOf(error as { details?: unknown[] }),
   });
+}
+
+function lockWords({ definition }: StepContext): string {
+  const { kind } = declaredTool(definition);
+  return `lock_timeout of ${lockTimeoutMs(definition) / 1000} s, migrations.${kind}.lock_timeout: another session holds what it waited for`;
 }

@@ -4,7 +4,7 @@ import { quoted, shellLine } from '../../lib/shell-line.js';
 import type { Argv, Definition } from '../../model.js';
 import type { CommandRequest, StepContext } from '../context.js';
 import { liveRelease } from '../runtime/live-release.js';
-import { declaredTool, guardValues } from './tool-settings.js';
+import { declaredTool, guardValues, lockSettings } from './tool-settings.js';
 
 /** What leads one call to another database than the live one: a variable, or inside a service another folder in the place of the live file's. */
 export type Leading = Pick<CommandRequest, 'env' | 'over'>;
@@ -23,7 +23,11 @@ export function toolRequest(
   { env, over }: Leading = {},
 ): CommandRequest {
   const { options } = declaredTool(context.definition);
-  const common = { env: { ...guardValues(context), ...env }, deadlineMs, ...(over ? { over } : {}) };
+  const common = {
+    env: { ...lockSettings(context), ...guardValues(context), ...env },
+    deadlineMs,
+    ...(over ? { over } : {}),
+  };
   if (options.in !== undefined)
     return {
       ...common,

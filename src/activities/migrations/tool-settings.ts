@@ -11,6 +11,7 @@ interface Common {
   workdir?: string;
   guard?: Record<string, string>;
   database?: string;
+  lockTimeoutMs?: number;
 }
 
 /** The tool that the definition names, with what all of them may be told. Throws BadDefinition where there is none. */
@@ -47,6 +48,20 @@ export async function liveUrl(context: StepContext): Promise<string> {
   const database = migratedDatabase(context.definition);
   if ('postgres' in database) return context.env.value(database.postgres.url);
   return liveFile(context, database.sqlite);
+}
+
+/** Of the tool's own sessions: 0 where they wait for ever, as on SQLite. */
+export function lockTimeoutMs(definition: Definition): number {
+  const { lockTimeoutMs: said = 60_000 } = declaredTool(definition).options;
+  return 'postgres' in migratedDatabase(definition) ? said : 0;
+}
+
+/** A definition's own PGOPTIONS come after ours, so that they win. */
+export function lockSettings({ definition, env }: StepContext): Record<string, string> {
+  const timeoutMs = lockTimeoutMs(definition);
+  if (timeoutMs === 0) return {};
+  const own = env.get('PGOPTIONS')?.reveal();
+  return { PGOPTIONS: [`-c lock_timeout=${timeoutMs}`, ...(own ? [own] : [])].join(' ') };
 }
 
 /** What permits the migration: for the tool's own commands, and nothing else. */

@@ -81,7 +81,7 @@ const pick = (catalog: Record<string, string[]>, headings: string[]) =>
 /** A statement goes on in the server for a while after its client was killed. */
 async function atRest(link: Link): Promise<void> {
   await withSession(link.admin, link.run, async (session) => {
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 5_000;
     for (;;) {
       const left = await query<{ who: string }>(session, selectAtWork);
       if (left.length === 0) return;
