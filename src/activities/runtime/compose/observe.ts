@@ -26,9 +26,13 @@ export async function observe(
     if (gone[0]) throw fail('NotStarted', `${nameOf(gone[0])} was removed while it started`);
     if (dead[0]) throw await died(context, dead[0]);
     const waiting = now.filter((one) => !isReady(one));
+    let pause = pauseMs;
     if (waiting.length === 0) {
       steadySince ??= Date.now();
-      if (Date.now() - steadySince >= observeMs) return now;
+      const left = observeMs - (Date.now() - steadySince);
+      if (left <= 0) return now;
+      // The last look comes when the time is over, not a pause later: this is downtime.
+      pause = Math.min(pauseMs, left);
       context.progress(`all run; watching for ${Math.round(observeMs / 1000)} s`);
     } else {
       steadySince = undefined;
@@ -37,7 +41,7 @@ export async function observe(
       );
       if (Date.now() > deadline) throw await late(context, waiting[0]!, timeoutMs);
     }
-    await wait(pauseMs);
+    await wait(pause);
   }
 }
 
