@@ -45,7 +45,7 @@ export function benchActivities(host: Host, environment: string, steps: StepName
         plan: plan.hash,
         skipped: {},
       };
-      const pinned: Pinned = { definition, plan, before: {}, live: previous, people: {} };
+      const pinned: Pinned = { definition, plan, before: {}, live: previous, people: {}, targets: {} };
       await pin(host, run, pinned);
       return { run, by: 'bench', outline: outline(plan, pinned) };
     },

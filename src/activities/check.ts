@@ -26,6 +26,7 @@ import { appliedRevisions } from './revisions.js';
 import { runtime } from './runtime/lookup.js';
 import { source } from './source/lookup.js';
 import type { Step } from './step.js';
+import { checkOwnData } from './targets.js';
 
 /** The automatic checks of a phase, all of them; with results so far in the heartbeat. `release` brings its own expectations. */
 export async function check(context: Step, release: Release | null): Promise<CheckReport> {
@@ -103,6 +104,7 @@ async function uncalled(context: Step): Promise<CheckResult[]> {
     room(context),
     checkSums(context),
     checkEffects(context),
+    checkOwnData(context),
     run.kind === 'adopt' ? [] : samePlan(context),
     run.kind === 'rollback' ? oldBackup(context) : [],
   ]);

@@ -18,25 +18,34 @@ import { rehearse } from './rehearse.js';
 import * as steps from './release-steps.js';
 import { resolve } from './resolve.js';
 import { inStep, type Step } from './step.js';
+import { refuseOtherTargets } from './targets.js';
 import { nextWindow } from './window.js';
 
 /** The activities of one host. What changes the live system passes the fence; the rest only looks, or writes beside it. */
 export function createActivities(host: Host): Activities {
   const looks = <T>(call: Call, work: (step: Step) => Promise<T>) => inStep(host, call, { changes: false }, work);
   const changes = <T>(call: Call, work: (step: Step) => Promise<T>) => inStep(host, call, { changes: true }, work);
+  /** On the very data that the plan was made for. */
+  const onTarget = async <T>(step: Step, work: (step: Step) => Promise<T>) => {
+    await refuseOtherTargets(step);
+    return work(step);
+  };
   return {
     environments: () => reads.environments(host),
     resolve: (request) => resolve(host, request),
     check: (call, release) => looks(call, (step) => check(step, release)),
     window: (call) => looks(call, async (step) => nextWindow(step.definition.window, new Date())),
     fetch: (call) => looks(call, steps.fetch),
-    backup: (call) => looks(call, (step) => (isBeside(step.run.kind) ? besideChanges(step, backup) : backup(step))),
+    backup: (call) =>
+      looks(call, (step) =>
+        onTarget(step, () => (isBeside(step.run.kind) ? besideChanges(step, backup) : backup(step))),
+      ),
     rehearse: (call) => looks(call, rehearse),
     rehearseRestore: (call) => looks(call, (step) => besideChanges(step, rehearseRestore)),
     stop: (call) => changes(call, steps.stop),
-    standby: (call) => changes(call, steps.standby),
+    standby: (call) => changes(call, (step) => onTarget(step, steps.standby)),
     switch: (call, release) => changes(call, (step) => protecting(step, () => steps.switchCode(step, release))),
-    migrate: (call) => changes(call, steps.migrate),
+    migrate: (call) => changes(call, (step) => onTarget(step, steps.migrate)),
     start: (call, release) => changes(call, (step) => steps.start(step, release)),
     open: (call) => changes(call, steps.open),
     close: (call) => changes(call, steps.close),

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { fail } from '../errors.js';
 import { hashOf, readText } from '../lib/files.js';
 import type { Definition, Plan, Release, Revisions } from '../model.js';
+import type { Targets } from './targets.js';
 
 /** What `resolve` fixed for one run: `pinned.json` of its folder. Every later activity, retry and undo reads this copy. */
 export interface Pinned {
@@ -12,6 +13,8 @@ export interface Pinned {
   /** Commit of the live checkout before the run, known or not. */
   live: Release | null;
   people: Record<string, string[]>;
+  /** What each store was then. */
+  targets: Targets;
 }
 
 export const pinnedPath = (folder: string) => join(folder, 'pinned.json');

@@ -30,6 +30,7 @@ import { pinnedPath, type Pinned } from './pinned.js';
 import { releases } from './releases.js';
 import { source } from './source/lookup.js';
 import { looking } from './step.js';
+import { noteTargets, targetsOf } from './targets.js';
 import { writeUndoFile } from './undo-file.js';
 import { appliedRevisions } from './revisions.js';
 
@@ -88,7 +89,7 @@ export async function lookAhead(host: Host, environment: string, kind: Kind, inp
       run,
       drift: [],
       backup: 'unknown',
-      pinned: { definition, plan, before: {}, live: null, people: roles } satisfies Pinned,
+      pinned: { definition, plan, before: {}, live: null, people: roles, targets: {} } satisfies Pinned,
     };
   }
   return looking(host, bare, definition, async (context) => {
@@ -96,11 +97,15 @@ export async function lookAhead(host: Host, environment: string, kind: Kind, inp
     const version = await wanted(context, kind, input, { current, previous });
     const run: Run = { ...bare, version, previous: kind === 'adopt' ? null : current, change: 'none' };
     const here = { ...context, run };
-    const [live, before] = await allEnded([source(definition).running(here), appliedRevisions(here)]);
+    const [live, before, targets] = await allEnded([
+      source(definition).running(here),
+      appliedRevisions(here),
+      targetsOf(here),
+    ]);
     const plan = await makeRunPlan(here, before, (input as DeployInput).change);
     Object.assign(run, { change: plan.change, plan: plan.hash, skipped: skips(plan) });
     const drift = await findDrift(here, { live, before });
-    const pinned: Pinned = { definition, plan, before, live, people: roles };
+    const pinned: Pinned = { definition, plan, before, live, people: roles, targets };
     return { plan, pinned, run, drift, backup: describeBackup(await latestBackup(here)) };
   });
 }
@@ -166,10 +171,12 @@ async function pin(host: Host, run: Run, pinned: Pinned, by: string, reason?: st
     plan: pinned.plan,
     before: pinned.before,
     live: pinned.live,
+    targets: pinned.targets,
   };
   await Promise.all([
     writeAtomic(pinnedPath(folder), JSON.stringify(pinned, null, 2)),
     reserveSpace(folder),
+    noteTargets({ home: home(host, run.environment) }, pinned.targets),
     appendEvidence(folder, { id: 'resolve', kind: 'run', data }),
   ]);
   await looking(host, run, pinned.definition, (context) => writeUndoFile({ ...context, pinned }));

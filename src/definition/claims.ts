@@ -25,8 +25,8 @@ export function claimsOf(definition: Definition): Claim[] {
   for (const port of processes?.ports ?? []) claims.push(claim(`port ${port}`, 'runtime.processes.ports'));
   for (const port of container?.ports ?? []) claims.push(claim(`port ${port}`, 'runtime.container.ports'));
   if (container) claims.push(claim(`container ${container.name}`, 'runtime.container.name'));
-  if (compose)
-    claims.push(claim(`compose project ${compose.project ?? projectOf(definition.directory)}`, 'runtime.compose'));
+  const project = compose && (compose.project ?? projectOf(definition.directory));
+  if (project) claims.push(claim(`compose project ${project}`, 'runtime.compose'));
   const volumes = new Set(container?.volume ? [container.volume] : []);
   for (const [name, database] of Object.entries(definition.databases)) {
     if ('postgres' in database)
@@ -34,7 +34,9 @@ export function claimsOf(definition: Definition): Claim[] {
     else if (database.sqlite.volume) volumes.add(database.sqlite.volume);
     else claims.push(claim(`database ${resolve(definition.directory, database.sqlite.file)}`, `databases.${name}`));
   }
-  for (const volume of volumes) claims.push(claim(`volume ${volume}`, 'runtime.container.volume'));
+  // Compose gives each project volumes of its own, under longer names.
+  for (const volume of volumes)
+    claims.push(claim(`volume ${project ? `${project}_` : ''}${volume}`, 'runtime.container.volume'));
   return claims;
 }
 

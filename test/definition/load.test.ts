@@ -210,6 +210,29 @@ describe('validateFile', () => {
     });
   });
 
+  it('refuses one volume for two containers, and none for two compose projects, which have their own', async () => {
+    const database = 'database: { sqlite: { volume: data, file: app.db } }\n';
+    const own = (yaml: string, runtime: string) =>
+      edited(
+        edited(yaml, /processes:[\s\S]*?\[8080\]/.exec(yaml)![0], runtime),
+        /^database:\n(?: .*\n)+/m.exec(yaml)![0],
+        database,
+      );
+    const container = (name: string, port: number) =>
+      `container: { name: ${name}, image: ${name}, start: [sh, start.sh], stop: [sh, stop.sh], ports: [${port}], volume: data }`;
+    const both = async (one: string, other: string) => {
+      let found: string[] = [];
+      await inSystems({ 'shop.yaml': own(shop, one), 'cafe.yaml': own(second, other) }, async (dir) => {
+        found = (await validateFile(join(dir, 'cafe.yaml'))).errors;
+      });
+      return found;
+    };
+    expect(await both('compose: {}', 'compose: {}')).toEqual([]);
+    expect(await both(container('shop', 8081), container('cafe', 8082))).toEqual([
+      expect.stringContaining('expected a volume data of its own on host localhost, got that of shop/production'),
+    ]);
+  });
+
   it('warns of a production without a second place for backups, and of gates that nobody can answer', async () => {
     await inSystems(
       { 'shop.yaml': shop, '../people.yaml': 'ann: { name: Ann Lee, roles: [developer] }\n' },

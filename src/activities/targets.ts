@@ -1,0 +1,82 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail } from '../errors.js';
+import { readJson, writeAtomic } from '../lib/files.js';
+import type { CheckResult } from '../model.js';
+import { unasked, type StepContext } from './context.js';
+import type { StandbyRecord } from './data/contract.js';
+import { stores } from './data/lookup.js';
+import type { Step } from './step.js';
+
+type Target = StandbyRecord['live'];
+/** The live store that each name of the definition meant when the run was resolved; null where nobody could tell: preflight says why. */
+export type Targets = Record<string, Target | null>;
+
+export async function targetsOf(context: StepContext): Promise<Targets> {
+  const all = stores(context.definition);
+  const found = await Promise.all(all.map((store) => store.live(context).catch(() => null)));
+  return Object.fromEntries(all.map(({ name }, index) => [name, found[index] ?? null]));
+}
+
+/** Before a step acts on data: an env file that was edited since may name another database by now. Throws DataRefused, naming both. */
+export async function refuseOtherTargets(context: Step): Promise<void> {
+  for (const store of stores(context.definition)) {
+    const planned = context.pinned.targets[store.name];
+    // A file that was not there yet is made by the release.
+    if (!planned || planned.oid === 'none') continue;
+    const now = await store.live(context);
+    if (now.oid === planned.oid && now.system === planned.system) continue;
+    throw fail(
+      'DataRefused',
+      `${store.name} is ${told(now)}, and was ${told(planned)} when this run began: something else was put in its place; look at it, then start anew`,
+    );
+  }
+}
+
+/** For preflights of others on this host. */
+export async function noteTargets({ home }: Pick<StepContext, 'home'>, targets: Targets): Promise<void> {
+  await writeAtomic(pathIn(home), JSON.stringify(targets, null, 2));
+}
+
+/** Whether another environment of this host meant the same store when it last ran. `validate` sees names; two env files may hold one URL. */
+export async function checkOwnData(context: Step): Promise<CheckResult[]> {
+  const own = Object.entries(context.pinned.targets).filter(([, target]) => target !== null) as [string, Target][];
+  if (own.length === 0) return [];
+  const shared: string[] = [];
+  for (const environment of await others(context)) {
+    const theirs = (await readJson<Targets>(pathIn(join(context.shared, environment)))) ?? {};
+    for (const [name, target] of own)
+      if (Object.values(theirs).some((other) => other && isSame(target, other)))
+        shared.push(`${name} is ${told(target)}, which ${environment} had when it last ran`);
+  }
+  const result = unasked(
+    'own-data',
+    shared.length === 0,
+    'no other environment of this host has this data',
+    shared.join('; ') || 'none has',
+  );
+  // A clone of a server's files names itself as its origin does.
+  return [{ ...result, must: 'warn' }];
+}
+
+function isSame(one: Target, other: Target): boolean {
+  return one.system === other.system && one.name === other.name;
+}
+
+async function others({ shared, run }: Step): Promise<string[]> {
+  const folders = async (path: string) =>
+    (await readdir(path, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const systems = (await folders(shared)).filter((name) => !name.startsWith('.'));
+  const all = await Promise.all(
+    systems.map(async (system) => (await folders(join(shared, system))).map((name) => `${system}/${name}`)),
+  );
+  return all.flat().filter((environment) => environment !== run.environment);
+}
+
+function told({ name, oid, system }: Target): string {
+  return system === 'file' ? `${name} (inode ${oid})` : `database ${name} (oid ${oid}, server ${system})`;
+}
+
+function pathIn(home: string): string {
+  return join(home, 'targets.json');
+}
