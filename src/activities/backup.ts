@@ -7,6 +7,7 @@ import { copyBackup } from './keeping/copy.js';
 import { writeHowToOpen } from './keeping/how-to-open.js';
 import { readManifest, writeManifest } from './keeping/manifest.js';
 import { backupFolder, copyOf } from './keeping/places.js';
+import { refuseShrunk } from './keeping/shrunk.js';
 import { appliedRevisions } from './revisions.js';
 import type { Step } from './step.js';
 
@@ -14,7 +15,7 @@ import type { Step } from './step.js';
 export async function backup(context: Step, still: Still = async () => undefined): Promise<StepResult> {
   const folder = backupFolder(context, context.run.id);
   const had = await readManifest(context, folder).catch(() => undefined);
-  const manifest = had?.proven ? had : await prove(context, folder, await take(context, folder, still));
+  const manifest = had?.proven ? had : await takeProven(context, folder, still);
   const copy = await copyBackup(context, folder, manifest);
   const bytes = manifest.stores.reduce((sum, one) => sum + one.bytes, 0);
   const proof = had?.proven ? 'proven before' : `proven by a restore in ${seconds(manifest.proven?.tookMs)}`;
@@ -22,6 +23,13 @@ export async function backup(context: Step, still: Still = async () => undefined
     note: `${(bytes / 1e6).toFixed(1)} MB, ${proof}${copy ? `, copied to ${copy}` : ''}`,
     data: { folder, bytes, ...(copy ? { copy } : {}) },
   };
+}
+
+async function takeProven(context: Step, folder: string, still: Still): Promise<BackupManifest> {
+  const taken = await take(context, folder, still);
+  // What is taken back may be just that everything is gone.
+  if (context.run.kind === 'deploy' && context.at.step === 'backup') await refuseShrunk(context, taken);
+  return prove(context, folder, taken);
 }
 
 async function take(context: Step, folder: string, still: Still): Promise<BackupManifest> {
