@@ -115,7 +115,10 @@ describe('a rollback whose newer release was declared compatible', { timeout: 12
 
   function asStep(context: Omit<Step, 'pinned'>, before: Step['pinned']['before']): Step {
     const plan = { pending: {} } as unknown as Plan;
-    return { ...context, pinned: { definition: context.definition, plan, before, live: null, people: {}, targets: {} } };
+    return {
+      ...context,
+      pinned: { definition: context.definition, plan, before, live: null, people: {}, targets: {} },
+    };
   }
 
   async function ask(sql: string): Promise<unknown[]> {

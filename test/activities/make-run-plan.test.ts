@@ -15,7 +15,7 @@ describe('the plan of a rollback', () => {
 
   it('warns where the env file, which may hold keys, is not the one of the release that it goes to', async () => {
     const before = step('KEY=one', 'rollback');
-    await appendHistory(root, { ...deployed('r1', null), fingerprints: { env_file: before.env.sha256! } });
+    await appendHistory(root, { ...deployed('r1', null), fingerprints: { env_file: before.env.sha256 } });
     await appendHistory(root, deployed('r2', 'r1'));
     expect((await makeRunPlan(before, {})).warnings).toEqual([]);
 

@@ -42,7 +42,10 @@ describeWithDocker('an application that migrates itself when it starts', () => {
   const at = async (index: number, step: Partial<Step['at']>, timeoutMs?: number): Promise<Step> => {
     const context = await project.step(migrations, releases[index]!, releases[index - 1] ?? null, step, timeoutMs);
     const plan = { pending: { main: ['any'] } } as unknown as Plan;
-    return { ...context, pinned: { definition: context.definition, plan, before: {}, live: null, people: {}, targets: {} } };
+    return {
+      ...context,
+      pinned: { definition: context.definition, plan, before: {}, live: null, people: {}, targets: {} },
+    };
   };
 
   it('is not migrated beside it; the start waits for its migration, with the guard, and tells what it left undone', async () => {

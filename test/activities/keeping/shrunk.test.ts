@@ -40,7 +40,7 @@ describe('a store that holds next to nothing of what it held', () => {
   }
 
   function step(id: string, kind: Kind): Step {
-    const definition = definitionOf(root, { files: { keep: ['uploads'] } } as Parameters<typeof definitionOf>[1]);
+    const definition = definitionOf(root, { files: { keep: ['uploads'] } });
     const context = stepContext({ definition, folder: join(root, 'runs', id), home: root, at: { step: 'backup' } });
     const pinned = { definition, plan: {} as Plan, before: {}, live: null, people: {}, targets: {} };
     return { ...context, run: { ...context.run, id, kind }, pinned };
