@@ -21,14 +21,14 @@ export interface StoredFile {
 /**
  * Keeps in `folder` what `write` writes into the file that it is handed (empty, mode 0600), encrypted where the definition says so. It stands
  * under its name whole or not at all. Content to be encrypted lies plain in the run's folder meanwhile, never in the backup's.
- * `inOrder`: it is written from the start to the end, so that it can be hashed meanwhile.
+ * `inOrder`: it is written from the start to the end, so that it can be hashed meanwhile. `look` reads what was written while it is hashed, and encrypted.
  */
 export async function storeFile(
   context: StepContext,
   folder: string,
   name: string,
   write: (path: string) => Promise<void>,
-  { inOrder = false } = {},
+  { inOrder = false, look = async () => undefined }: { inOrder?: boolean; look?: (path: string) => Promise<void> } = {},
 ): Promise<StoredFile> {
   const sealed = sealOf(context.definition.backup);
   const file = `${name}${suffixOf(sealed)}`;
@@ -36,9 +36,9 @@ export async function storeFile(
   const temporary = `${path}.part`;
   try {
     await createEmpty(temporary);
-    const written = sealed ? writeSealed(context, sealed, name, temporary, write) : write(temporary);
+    const written = sealed ? writeSealed(context, sealed, name, temporary, write, look) : write(temporary);
     if (!sealed && !inOrder) await written;
-    const sha256 = await sha256Written(temporary, written);
+    const sha256 = await sha256Written(temporary, sealed ? written : written.then(() => look(temporary)));
     const plain = await written;
     await rename(temporary, path);
     await syncFolder(folder);
@@ -62,10 +62,11 @@ async function writeSealed(
   name: string,
   stored: string,
   write: (path: string) => Promise<void>,
+  look: (path: string) => Promise<void>,
 ): Promise<{ bytes: number; sha256: string }> {
   return withScratch(context, name, async (plain) => {
     await write(plain);
-    const [sha256] = await Promise.all([sha256File(plain), seal(context, sealed, plain, stored)]);
+    const [sha256] = await Promise.all([sha256File(plain), seal(context, sealed, plain, stored), look(plain)]);
     return { bytes: (await stat(plain)).size, sha256 };
   });
 }

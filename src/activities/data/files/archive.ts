@@ -26,11 +26,12 @@ export async function takeBackup(
 ): Promise<StoreBackup> {
   const { live, store } = place;
   let entries: string[] = [];
-  const stored = await storeFile(context, folder, `${name}.tar`, async (file) => {
+  const write = async (file: string) => {
     // 1: a file changed, or went, while it was read.
     await context.read({ argv: await pack(context, live, file), ok: [0, 1], deadlineMs: dayMs });
-    entries = await entriesOf(context, 'listed', file);
-  });
+  };
+  const look = async (file: string) => void (entries = await entriesOf(context, 'listed', file));
+  const stored = await storeFile(context, folder, `${name}.tar`, write, { inOrder: true, look });
   return { store, kind: 'files', ...stored, contents: contentsOf(entries), catalog: { entries } };
 }
 

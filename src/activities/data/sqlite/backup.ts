@@ -27,10 +27,11 @@ export async function takeBackup(context: StepContext, place: Place, folder: str
     throw fail('DataRefused', `${live} is not there: correct \`database\``);
   let looked: Looked | undefined;
   const shape = await shapeOf(live);
-  const stored = await storeFile(context, folder, `${store}.sqlite`, async (file) => {
+  const write = async (file: string) => {
     if (existsSync(live)) await copyLive(context, live, file);
-    looked = await lookAt(context, file);
-  });
+  };
+  const look = async (file: string) => void (looked = await lookAt(context, file));
+  const stored = await storeFile(context, folder, `${store}.sqlite`, write, { look });
   if (!looked) throw new Error('storeFile wrote nothing');
   return {
     store,

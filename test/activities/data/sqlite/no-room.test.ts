@@ -49,7 +49,7 @@ describe.skipIf(!canMount)('a full disk under a SQLite file', { timeout: 120_000
     ],
     [
       'a scratch file',
-      /main\.sqlite cannot be written: .*no space left on device/i,
+      /main\.scratch\/app 1#\.db cannot be written: .*no space left on device/i,
       () => app.store.scratch(app.context, app.folder, backup),
     ],
     [
