@@ -18,6 +18,7 @@ import { readRows } from './data/sqlite/read-rows.js';
 import { checkEffects } from './effect-rows.js';
 import { makeRunPlan } from './make-run-plan.js';
 import { notYet } from './not-yet.js';
+import { checkKnown } from './fetched-revisions.js';
 import { migrationTool } from './migrations/lookup.js';
 import { readPinned } from './pinned.js';
 import { checkKeeping } from './keeping/preflight.js';
@@ -106,6 +107,7 @@ async function uncalled(context: Step): Promise<CheckResult[]> {
     checkEffects(context),
     checkOwnData(context),
     run.kind === 'adopt' ? [] : samePlan(context),
+    checkKnown(context),
     run.kind === 'rollback' ? oldBackup(context) : [],
   ]);
   return [...results.flat(), clock];

@@ -1,6 +1,7 @@
 import { fail } from '../errors.js';
 import type { Release, StepResult } from '../model.js';
 import { checkContext, expecting } from './check.js';
+import { refuseOtherRevisions } from './fetched-revisions.js';
 import { markLogs } from './checks/log-marks.js';
 import type { StandbyRecord } from './data/contract.js';
 import { stores } from './data/lookup.js';
@@ -28,6 +29,7 @@ export async function fetch(context: Step): Promise<StepResult> {
   const { run, definition } = context;
   const staged = await source(definition).fetch(context, run.version);
   if (run.kind === 'rollback' && run.previous) await source(definition).fetch(context, run.previous);
+  await refuseOtherRevisions(context);
   return staged;
 }
 

@@ -24,13 +24,16 @@ export async function knownRevisions(context: StepContext, release: Release): Pr
   );
 }
 
+/** Stands for all pending ones where only the release's code tells which. */
+export const toldByFetch = 'what its heads name once it is fetched';
+
 /** Those that the run's version knows and the database lacks; one that stands for all where they are known after `fetch` only. */
 export async function pendingRevisions(context: StepContext, before: Revisions): Promise<Revisions> {
   const tool = migrationTool(context.definition);
   if (!tool) return {};
   const name = tool.database(context.definition);
   const known = await tool.known(context, context.run.version);
-  return known ? missing({ [name]: known }, before) : { [name]: ['what its heads name once it is fetched'] };
+  return known ? missing({ [name]: known }, before) : { [name]: [toldByFetch] };
 }
 
 /** Whether this release's migrations may have changed the data, though the revisions look the same. */

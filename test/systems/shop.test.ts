@@ -15,6 +15,10 @@ describe('the shop, from its first release to a failed one and back', () => {
       expect(await go('deploy', { version: '1.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed', current: '1.0.0', failed: false });
       expect(await go('deploy', { version: '2.0.0', by: 'bob', change: 'compatible' })).toMatchObject({ outcome: 'deployed', current: '2.0.0' });
 
+      // Its code would meet a column that it does not know, with nothing running any more.
+      const older = await go('deploy', { version: '1.0.0', by: 'bob' });
+      expect(older).toMatchObject({ outcome: 'no-go', current: '2.0.0' });
+      expect(older.reason).toMatch(/migration-known .*it does not know main: \S+-add-loyalty.js/);
       const order = await fetch(`${shop.url}/orders`, { method: 'POST', headers: { authorization: `Bearer ${shop.token}`, 'content-type': 'application/json' }, body: JSON.stringify({ customer: 1, item: "Teapot", total_cents: 1999 }) });
       expect(order.status).toBe(201);
       const before = await rows(database.ownerUrl);
@@ -26,7 +30,7 @@ describe('the shop, from its first release to a failed one and back', () => {
 
       expect(await evidenceInPlanOrder(home, failed.run ?? '')).toBe(true);
       const history = await readHistory(home);
-      expect(history.map((entry) => [entry.kind, entry.outcome, entry.current?.version])).toEqual([['deploy', 'deployed', '1.0.0'], ['deploy', 'deployed', '2.0.0'], ['deploy', 'rolled-back', '2.0.0']]);
+      expect(history.map((entry) => [entry.kind, entry.outcome, entry.current?.version])).toEqual([['deploy', 'deployed', '1.0.0'], ['deploy', 'deployed', '2.0.0'], ['deploy', 'no-go', '2.0.0'], ['deploy', 'rolled-back', '2.0.0']]);
       for (const entry of history) expect(await verifyEvidence(join(home, 'runs', entry.run), entry.evidence)).toMatchObject({ ok: true });
 
       expect(await findSecrets(stand, failed.run ?? '')).toEqual([]);
