@@ -37,12 +37,12 @@ const byFailure: Partial<Record<FailureType, number>> = {
   OutcomeUnknown: exits.person,
 };
 
-/** The exit code of a run's end: a deploy that `slipway rollback` takes back ended as asked, for whoever asked for that. */
+/** The exit code of a run's end: a deploy that `slipway rollback` takes back, or ends before its first change, ended as asked, for whoever asked for that. */
 export function exitOfReport(
   { kind, outcome, problem }: Pick<Report, 'kind' | 'outcome' | 'problem'>,
   asked: Asked,
 ): number {
-  if (asked === 'rollback' && kind === 'deploy' && outcome === 'rolled-back') return exits.asked;
+  if (asked === 'rollback' && kind === 'deploy' && ['rolled-back', 'no-go'].includes(outcome)) return exits.asked;
   if (outcome === 'failed-unchanged' && (problem === 'Usage' || problem === 'BadDefinition')) return exits.usage;
   return byOutcome[outcome];
 }

@@ -15,6 +15,7 @@ describe('the exit code of a run', () => {
     ['deploy', 'rolled-back', 'deploy', undefined, 3],
     ['deploy', 'rolled-back', 'watch', undefined, 3],
     ['deploy', 'rolled-back', 'rollback', undefined, 0],
+    ['deploy', 'no-go', 'rollback', undefined, 0],
     ['rollback', 'rolled-back', 'rollback', 'CommandFailed', 3],
     ['deploy', 'no-go', 'deploy', 'NoGo', 4],
     ['deploy', 'rolled-back-unverified', 'deploy', undefined, 5],

@@ -79,7 +79,8 @@ async function serveAgain(saga: Saga): Promise<boolean> {
 }
 
 function unchanged(saga: Saga, error: unknown): Outcome {
-  if (saga.inbox.rollbackAsked) return 'rolled-back';
+  // Nothing is taken back, and nothing is verified: a person said no.
+  if (saga.inbox.rollbackAsked) return 'no-go';
   return error instanceof TurnBack && error.to === 'no-go' ? 'no-go' : 'failed-unchanged';
 }
 

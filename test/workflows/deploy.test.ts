@@ -243,6 +243,17 @@ describe('deploy', () => {
     });
   });
 
+  it('that is taken back at the gate, before its first change, was a no: nothing is undone, and nothing is called rolled back', async () => {
+    await withBench({ outline: { gates: { go: gate() } } }, async ({ start, log }) => {
+      const handle = await start('deploy', { version: '2.0.0' });
+      await until(handle, ({ questions }) => questions[0]?.name === 'go');
+      await handle.signal('rollback', { by: 'ann', reason: 'not today' });
+      const reason = 'ann asked to take it back: not today';
+      expect(await ending(handle)).toMatchObject({ outcome: 'no-go', failed: true, reason });
+      expect(log.filter((line) => line.startsWith('undo'))).toEqual([]);
+    });
+  });
+
   it('undoes and verifies when cancelled after its first change, and changes nothing when cancelled before', async () => {
     await withBench({ outline: { gates: { go: gate(), 'sign-off': gate() } } }, async ({ start, log }) => {
       const early = await start('deploy', { version: '2.0.0' });
