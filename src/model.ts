@@ -67,7 +67,7 @@ export interface Definition {
   files?: { keep?: string[]; protect?: string[] };
   migrations?: Migrations;
   backup: BackupRules;
-  rehearsal?: { directory?: string; when?: When; checks?: string[] };
+  rehearsal?: { when?: When; checks?: string[] };
   preflight: Record<string, Check>;
   verify: Record<string, Check>;
   gates: Partial<Record<'go' | 'sign-off' | 'rollback', Gate>>;

@@ -257,6 +257,11 @@ function pendingCount(pending: Record<string, string[]>): number {
   return Object.values(pending).flat().length;
 }
 
+function migrations(pending: Record<string, string[]>): string {
+  const count = pendingCount(pending);
+  return count === 1 ? '1 migration' : `${count} migrations`;
+}
+
 function pendingTitle(pending: Record<string, string[]>): string {
   const count = pendingCount(pending);
   return count === 0 ? 'no migration is pending' : `${count} pending: ${Object.values(pending).flat().join(', ')}`;
@@ -265,5 +270,5 @@ function pendingTitle(pending: Record<string, string[]>): string {
 function downtime(facts: PlanFacts, steps: PlanStep[]): string {
   if (!steps.some((one) => one.name === 'stop')) return 'none';
   if (!facts.previous) return 'none: nothing runs yet';
-  return `about ${Math.ceil(facts.copySeconds + 5)} s: stop, copy (${facts.copySeconds.toFixed(1)} s), ${pendingCount(facts.pending)} migrations, start, checks`;
+  return `about ${Math.ceil(facts.copySeconds + 5)} s: stop, copy (${facts.copySeconds.toFixed(1)} s), ${migrations(facts.pending)}, start, checks`;
 }

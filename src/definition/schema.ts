@@ -234,7 +234,6 @@ export const sections = {
     .optional(),
 
   rehearsal: object({
-    directory: filled().describe('Where the copy is made').optional(),
     when: object({ change: list(change).describe('Only for releases with such a change').optional() })
       .describe('When to rehearse')
       .optional(),

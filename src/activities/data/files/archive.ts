@@ -98,12 +98,12 @@ async function pack(context: StepContext, live: string, file: string): Promise<s
 }
 
 /** Times with more than seconds and long names want `posix`; whose files they are is told by number, since names differ from host to host. */
-export const packOptions = ['--create', '--format=posix', '--numeric-owner', '--sort=name'];
+export const packOptions = ['--create', '--format=posix', '--numeric-owner', '--sort=name', '--acls', '--xattrs'];
 
 /** Only root may give files away. */
 export function unpackOptions(): string[] {
   const owner = process.getuid?.() === 0 ? ['--same-owner'] : [];
-  return ['--extract', '--numeric-owner', '--same-permissions', ...owner];
+  return ['--extract', '--numeric-owner', '--same-permissions', '--acls', '--xattrs', ...owner];
 }
 
 /** As a table of files: how many, and a hash of all that is told of them. */

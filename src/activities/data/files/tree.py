@@ -35,7 +35,24 @@ def told(name, path, option):
     elif kind == "file" and option == "whole":
         with open(path, "rb") as file:
             content = sha256(file)
-    return line(name, kind, found.st_size, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, found.st_mtime, content)
+    return line(name, kind, found.st_size, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, found.st_mtime, content, attributes(path))
+
+
+def attributes(path):
+    """Those that anybody may set; whose the others are, an archive tells in its own words."""
+    try:
+        names = [name for name in os.listxattr(path, follow_symlinks=False) if name.startswith("user.")]
+        return {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
+    except OSError as error:
+        if error.errno not in (errno.ENOTSUP, errno.EPERM):
+            raise
+        return {}
+
+
+def stored_attributes(member):
+    prefix = "SCHILY.xattr."
+    found = {key[len(prefix):]: value for key, value in member.pax_headers.items() if key.startswith(prefix + "user.")}
+    return {name: value.encode("utf-8", "surrogateescape") for name, value in found.items()}
 
 
 def listed(archive):
@@ -47,15 +64,15 @@ def listed(archive):
             name = "" if name == "." else name
             common = (member.mode, member.uid, member.gid, member.mtime)
             if member.isdir():
-                lines.append(line(name, "folder", 0, *common, None))
+                lines.append(line(name, "folder", 0, *common, None, stored_attributes(member)))
             elif member.issym():
                 lines.append(line(name, "link", 0, *common, member.linkname))
             elif member.isreg():
-                contents[name] = (member.size, sha256(tar.extractfile(member)))
-                lines.append(line(name, "file", member.size, *common, contents[name][1]))
+                contents[name] = (member.size, sha256(tar.extractfile(member)), stored_attributes(member))
+                lines.append(line(name, "file", member.size, *common, *contents[name][1:]))
             elif member.islnk():
-                size, content = contents[os.path.normpath(member.linkname)]
-                lines.append(line(name, "file", size, *common, content))
+                size, *content = contents[os.path.normpath(member.linkname)]
+                lines.append(line(name, "file", size, *common, *content))
             else:
                 lines.append(line(name, "pipe" if member.isfifo() else "device", 0, *common, None))
     show(lines)
@@ -68,9 +85,11 @@ def sha256(file):
     return hashed.hexdigest()
 
 
-def line(name, kind, size, mode, uid, gid, mtime, content):
+def line(name, kind, size, mode, uid, gid, mtime, content, attributes={}):
     # Whole seconds: an archive rounds the rest. A folder's size is the filesystem's own, and a link has no mode.
-    return json.dumps([os.fsencode(name).decode("utf-8", "surrogateescape"), kind, size if kind == "file" else 0, 0 if kind == "link" else mode, uid, gid, int(mtime // 1), content])
+    told = [os.fsencode(name).decode("utf-8", "surrogateescape"), kind, size if kind == "file" else 0, 0 if kind == "link" else mode, uid, gid, int(mtime // 1), content]
+    # Told only where there are some: manifests of before know of none.
+    return json.dumps(told + ([[[name, value.hex()] for name, value in sorted(attributes.items())]] if attributes else []))
 
 
 def show(lines):

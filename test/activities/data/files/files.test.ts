@@ -23,6 +23,8 @@ describe('a tree of files', { timeout: 60_000 }, () => {
 
   it('is backed up as one archive with a line for each entry, proven, and put back from it', async () => {
     const { store, context, folder } = tree;
+    tree.mark();
+    const [before, marks] = [tree.shown(), tree.marks()];
     const backup = await store.backup(context, folder);
     expect(await readdir(folder)).toEqual(['files-storage.tar']);
     expect(backup).toMatchObject({
@@ -38,11 +40,13 @@ describe('a tree of files', { timeout: 60_000 }, () => {
     const record = await store.restore(context, folder, backup);
     expect(await store.restore(context, folder, backup)).toEqual(record);
     await store.swapIn(context, record);
-    expect(tree.shown()).toBe(before);
+    expect([tree.shown(), tree.marks()]).toEqual([before, marks]);
   });
 
   it('comes back exactly from its copy, without what was added; what it replaces is kept, comes back too, and goes again', async () => {
     const { store, context } = tree;
+    tree.mark();
+    const [before, marks] = [tree.shown(), tree.marks()];
     const standby = await store.standby(context);
     expect(await store.standby(context)).toEqual(standby);
     tree.sh(release);
@@ -55,7 +59,7 @@ describe('a tree of files', { timeout: 60_000 }, () => {
     await store.swapIn(context, back);
     expect(tree.shown()).toBe(after);
     await store.swapIn(context, reversed(back));
-    expect(tree.shown()).toBe(before);
+    expect([tree.shown(), tree.marks()]).toEqual([before, marks]);
     const [kept, ...more] = await store.kept(context);
     expect([kept, more]).toMatchObject([{ is: 'replaced', run: context.run.id }, []]);
     await store.discard(context, kept!);

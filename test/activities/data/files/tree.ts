@@ -18,8 +18,27 @@ export interface Tree {
   sh(script: string): void;
   /** Every name, kind, mode, owner, time and content below, as text. */
   shown(path?: string): string;
+  /** Gives a file an ACL and an attribute, where the filesystem knows them. */
+  mark(): void;
+  /** Of every name below. */
+  marks(): string;
   close(): void;
 }
+
+/** What somebody noted at a file, and who else may read it; `user::rw- user:1234:r-- group::r-- mask::r-- other::---` in the kernel's words. */
+const setAttributes = `
+import os, struct
+acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in [(1, 6, 2**32 - 1), (2, 4, 1234), (4, 4, 2**32 - 1), (16, 4, 2**32 - 1), (32, 0, 2**32 - 1)])
+for name, value in [("user.note", b"caf\\xe9 \\xff"), ("system.posix_acl_access", acl)]:
+    try: os.setxattr("a/1", name, value)
+    except OSError: pass  # not every filesystem knows them
+`;
+const showAttributes = `
+import os
+for folder, folders, files in os.walk("."):
+    for path in sorted(os.path.join(folder, name) for name in folders + files):
+        print(path.encode(errors="surrogateescape"), [(name, os.getxattr(path, name, follow_symlinks=False)) for name in sorted(os.listxattr(path, follow_symlinks=False))])
+`;
 
 export function makeTree(at = tmpdir()): Tree {
   const home = mkdtempSync(join(at, 'slipway-files-'));
@@ -46,6 +65,8 @@ export function makeTree(at = tmpdir()): Tree {
         ['-ec', `find . -printf '%P %y %m %U %G %Ts %l\\n' | sort; find . -type f -exec sha256sum {} + | sort`],
         { cwd: path, encoding: 'latin1' },
       ),
+    mark: () => void execFileSync('python3', ['-c', setAttributes], { cwd: live }),
+    marks: () => execFileSync('python3', ['-c', showAttributes], { cwd: live, encoding: 'utf8' }),
     close: () => rmSync(home, { recursive: true }),
   };
 }
