@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { choose, putBack } from '../../src/activities/decision.js';
 import { migrationTool } from '../../src/activities/migrations/lookup.js';
 import { pinnedPath } from '../../src/activities/pinned.js';
-import { noteStopped, readKeptAhead } from '../../src/activities/records.js';
-import { start } from '../../src/activities/release-steps.js';
+import { stores } from '../../src/activities/data/lookup.js';
+import { noteStopped, readKeptAhead, writeStandby } from '../../src/activities/records.js';
+import { start, swapIn } from '../../src/activities/release-steps.js';
 import { appliedRevisions } from '../../src/activities/revisions.js';
 import type { Step } from '../../src/activities/step.js';
 import { hashOf, makeFolder, writeAtomic } from '../../src/lib/files.js';
@@ -89,6 +90,37 @@ describe('a rollback whose newer release was declared compatible', { timeout: 12
     await noteStopped(later.folder);
     await start(later, one!);
     await expect(start(later, hotfix)).rejects.toMatchObject({ type: 'DataRefused' });
+  });
+
+  it('undoes nothing by name where a migration or an undo did not come to its end', async () => {
+    const [first, second] = [revision('one'), revision('two', ['one'])];
+    const three = project.release('3.0.0', { one: first, two: second, three: revision('three', ['two']) });
+    const undoing = (version: Release, attempt: number) => {
+      const step = project.step(version, { previous: one!, at: { step: 'migrate', undo: true, try: attempt } });
+      const definition: Step['definition'] = { ...step.definition, rollback: { prefer: 'undo', restore: 'ask' } };
+      return asStep({ ...step, definition, folder: join(step.home, 'runs', 'run-5') }, { main: ['one'] });
+    };
+    expect(await choose(undoing(two!, 1))).toMatchObject({ decision: 'undo', drops: ['all that two made'] });
+    expect(await choose(undoing(three, 1))).toMatchObject({ decision: 'put-back', drops: [] });
+    await makeFolder(join(undoing(two!, 1).folder, 'commands/undo-migrate-1-undo-to-one'));
+    expect(await choose(undoing(two!, 1))).toMatchObject({ decision: 'undo' });
+    expect(await choose(undoing(two!, 2))).toMatchObject({ decision: 'put-back' });
+  });
+
+  it('gets back what it left, where its undo of migrations was begun and then taken back', async () => {
+    const step = project.step(one!, { previous: two!, at: { step: 'data', undo: true } });
+    const { ownerUrl: url, adminUrl: admin_url } = project.database;
+    const definition = { ...step.definition, databases: { main: { postgres: { url, backup_url: url, admin_url } } } };
+    const folder = join(step.home, 'runs', 'run-6');
+    const context = asStep({ ...step, definition, folder, run: { ...step.run, kind: 'rollback' } }, {});
+    await makeFolder(folder);
+    await writeStandby(folder, [await stores(definition)[0]!.standby(context)]);
+    expect((await swapIn(context)).note).toBe('the data was not touched');
+    await makeFolder(join(folder, 'commands/data-1-undo-to-one'));
+    await ask('DROP TABLE two');
+    await swapIn(context);
+    expect(await ask('SELECT 1 FROM two')).toEqual([]);
+    expect(await appliedRevisions(context)).toEqual({ main: ['one', 'two'] });
   });
 
   async function rollback(options: {

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,6 +34,19 @@ describe('rows of a SQLite file', () => {
     expect(await readRows(context, file, 'SELECT * FROM odd')).toEqual([
       { big: '9007199254740993', blob: '00ff', word: 'Zoë', none: null },
     ]);
+  });
+
+  it('are those of before, where a writer was killed in the middle of a transaction that had reached the file', async () => {
+    const hurt = join(home, 'hurt.db');
+    const writer = `import os, sqlite3, sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+for sql in ["PRAGMA cache_size = 2", "CREATE TABLE t (x)", "BEGIN"]: c.execute(sql)
+c.executemany("INSERT INTO t VALUES (?)", [("before" * 100,)] * 200)
+for sql in ["COMMIT", "BEGIN", "UPDATE t SET x = 'half' || x"]: c.execute(sql)
+os.kill(os.getpid(), 9)`;
+    expect(spawnSync('python3', ['-c', writer, hurt]).signal).toBe('SIGKILL');
+    expect(existsSync(`${hurt}-journal`)).toBe(true);
+    expect(await readRows(context, hurt, `SELECT count(*) AS n FROM t WHERE x LIKE 'half%'`)).toEqual([{ n: 0 }]);
   });
 
   it('are all there where they are many', async () => {
