@@ -30,6 +30,7 @@ export async function fetch(context: Step): Promise<StepResult> {
   const staged = await source(definition).fetch(context, run.version);
   if (run.kind === 'rollback' && run.previous) await source(definition).fetch(context, run.previous);
   await refuseOtherRevisions(context);
+  await runtime(definition).coming?.(context, run.version);
   return staged;
 }
 

@@ -19,13 +19,7 @@ export async function checkCompose(context: StepContext): Promise<CheckResult[]>
   if (engine.outcome !== 'pass' || files.outcome !== 'pass') return [engine, files];
   if (!hasFiles(context.definition)) return [engine, files];
   try {
-    const [project, elsewhere] = await Promise.all([readProject(context), checkSettingsElsewhere(context, where)]);
-    const [images, ports, volumes] = await Promise.all([
-      checkImagesHere(context, project, where),
-      checkPorts(context, project, where),
-      checkVolumes(context, project.volumes, where),
-    ]);
-    return [engine, files, elsewhere, ...checkProject(context, project, where), images, ports, ...volumes];
+    return [engine, files, ...(await judgeProject(context, where))];
   } catch (error) {
     return [
       engine,
@@ -33,6 +27,17 @@ export async function checkCompose(context: StepContext): Promise<CheckResult[]>
       unasked('compose-config', false, 'docker compose resolves its files', rootMessage(error), where),
     ];
   }
+}
+
+/** What the files in `definition.directory` resolve to, and what the host has for it. Throws BadDefinition where they do not resolve. */
+export async function judgeProject(context: StepContext, where: string): Promise<CheckResult[]> {
+  const [project, elsewhere] = await Promise.all([readProject(context), checkSettingsElsewhere(context, where)]);
+  const [images, ports, volumes] = await Promise.all([
+    checkImagesHere(context, project, where),
+    checkPorts(context, project, where),
+    checkVolumes(context, project.volumes, where),
+  ]);
+  return [elsewhere, ...checkProject(context, project, where), images, ports, ...volumes];
 }
 
 async function checkEngine(context: StepContext, where: string): Promise<CheckResult> {

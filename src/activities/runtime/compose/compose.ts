@@ -11,6 +11,7 @@ import { turn } from '../open.js';
 import { awaitClosed, whoHolds } from '../wait-for-ports.js';
 import { composeArgv, composeOf, hasFiles } from './arguments.js';
 import { checkCompose } from './checks.js';
+import { checkComing, refuseOtherFiles } from './coming.js';
 import { graceOf, overrideOf, stopArgv, upArgv } from './commands.js';
 import { takenPorts } from './host-checks.js';
 import { diedOf, lastWords, observe } from './observe.js';
@@ -21,6 +22,7 @@ import { hold, restarted, serviceLine, turnServices, withoutEffects } from './se
 export const compose: Runtime = {
   runs: async (context) => (await ours(context)).some(({ running }) => running),
   preflight: checkCompose,
+  coming: checkComing,
   stop,
   start,
   lastWords: async (context) => {
@@ -82,6 +84,7 @@ async function start(context: StepContext, release: Release): Promise<StepResult
   const { timeoutMs, observeMs } = composeOf(definition);
   const restart = restarted(definition);
   const override = overrideOf(context, release);
+  await refuseOtherFiles(context, release);
   const project = withoutEffects(definition, await readProject(context, override));
   if (project.unset.length > 0)
     throw fail(

@@ -30,8 +30,9 @@ export async function checkImagesHere(context: StepContext, project: Project, wh
 
 /** Taken by ourselves, free, or in the way. */
 export async function checkPorts(context: StepContext, project: Project, where: string): Promise<CheckResult> {
-  const { ours } = await containersOf(context, project.ours);
-  const taken = await takenPorts(project, ours);
+  // Of other services, too: the version that runs may have them where the next one has ours.
+  const { ours, others } = await containersOf(context, project.ours);
+  const taken = await takenPorts(project, [...ours, ...others]);
   return unasked(
     'ports',
     taken.length === 0,

@@ -31,7 +31,9 @@ export interface Project {
 /** `docker compose config`. Throws BadDefinition with compose's own words where the files do not resolve. */
 export async function readProject(context: StepContext, override?: string): Promise<Project> {
   const argv = [...composeArgv(context.definition, override), 'config'];
-  const request = { env: guardValues(context), ok: Array.from({ length: 256 }, (_, code) => code) };
+  // Where the files are that are asked about: the checkout, or what comes into it.
+  const cwd = context.definition.directory;
+  const request = { cwd, env: guardValues(context), ok: Array.from({ length: 256 }, (_, code) => code) };
   // Twice, since its warnings alone may be read for names: beside them stands no value.
   const [{ tail }, { exitCode, stdout = '' }] = await Promise.all([
     context.look({ ...request, argv: [...argv, '--quiet'] }),

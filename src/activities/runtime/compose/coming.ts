@@ -1,0 +1,103 @@
+import { existsSync } from 'node:fs';
+import { lstat, mkdir, readdir, rm, symlink, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fail } from '../../../errors.js';
+import { readJson, sha256File, writeAtomic } from '../../../lib/files.js';
+import type { Release } from '../../../model.js';
+import type { StepContext } from '../../context.js';
+import { gitEnvironment, isCheckout } from '../../source/git-command.js';
+import { composeFiles, composeOf, hasFiles } from './arguments.js';
+import { judgeProject } from './checks.js';
+import { place } from './project.js';
+
+/**
+ * The staged release's compose files, resolved and checked as `start` will meet them, while the version before still serves. Notes what they are,
+ * for `start` to compare. Throws BadDefinition, naming all that is wrong.
+ */
+export async function checkComing(context: StepContext, release: Release): Promise<void> {
+  // Images alone bring no compose file: preflight has seen the one that stays.
+  if (!context.definition.source.git) return;
+  // The folder's name may be the project's.
+  const folder = join(context.folder, 'coming', release.sha, basename(context.definition.directory));
+  const { definition } = context;
+  const coming = { ...context, definition: { ...definition, directory: folder } };
+  try {
+    await lay(context, context.staged(release), folder);
+    if (!hasFiles(coming.definition))
+      throw fail('BadDefinition', `${place(context)}: ${release.version} has no ${composeFiles(coming.definition).join(', ')}`); // prettier-ignore
+    const wrong = (await judgeProject(coming, place(context))).filter(
+      ({ outcome, must }) => outcome === 'fail' && must === 'must',
+    );
+    if (wrong.length > 0)
+      throw fail(
+        'BadDefinition',
+        `${release.version} cannot be started: ${wrong.map(({ name, seen }) => `${name}: ${seen}`).join('; ')}`,
+      );
+    await writeAtomic(notePath(context, release), JSON.stringify(await hashes(coming)));
+  } finally {
+    await rm(dirname(folder), { recursive: true, force: true });
+  }
+}
+
+/** Throws NotStarted where the compose files are no longer those that `fetch` saw of this release. */
+export async function refuseOtherFiles(context: StepContext, release: Release): Promise<void> {
+  const noted = await readJson<Record<string, string>>(notePath(context, release));
+  if (!noted) return;
+  const now = await hashes(context);
+  const differ = [...new Set([...Object.keys(noted), ...Object.keys(now)])].filter((file) => noted[file] !== now[file]);
+  if (differ.length === 0) return;
+  const told = differ.map((file) => `${file} (${short(noted[file])} then, ${short(now[file])} now)`);
+  throw fail('NotStarted', `nothing was started, since other compose files were checked: ${told.join(', ')}: put them back, then retry`); // prettier-ignore
+}
+
+async function hashes({ definition }: StepContext): Promise<Record<string, string>> {
+  const files = composeFiles(definition).filter((file) => existsSync(join(definition.directory, file)));
+  return Object.fromEntries(
+    await Promise.all(files.map(async (file) => [file, await sha256File(join(definition.directory, file))] as const)),
+  );
+}
+
+/**
+ * Links to the staged code, and to what lies untracked in the live checkout, where `switch` leaves it: an override, an env file of a service.
+ * Neither place alone is what compose will read.
+ */
+async function lay(context: StepContext, staged: string, folder: string): Promise<void> {
+  const { directory } = context.definition;
+  await rm(folder, { recursive: true, force: true });
+  await linkAll(staged, folder);
+  if (!isCheckout(directory)) return;
+  const argv = ['git', 'ls-files', '--others', '--directory', '--no-empty-directory', '-z'];
+  const { stdout = '' } = await context.look({ argv, env: gitEnvironment });
+  const named = composeOf(context.definition).files ?? [];
+  for (const path of stdout.split('\0').map((one) => one.replace(/\/$/, '')))
+    // Of data among the code only what compose may read.
+    if (path && (/env|ya?ml/i.test(basename(path)) || !path.includes('/') || named.includes(path)))
+      await linkLive(directory, staged, folder, path);
+}
+
+async function linkLive(directory: string, staged: string, folder: string, path: string): Promise<void> {
+  const parts = path.split('/');
+  for (let depth = 1; depth < parts.length; depth += 1) {
+    const above = parts.slice(0, depth).join('/');
+    const there = await lstat(join(folder, above)).catch(() => undefined);
+    if (there?.isSymbolicLink()) {
+      if (!(await lstat(join(staged, above))).isDirectory()) return;
+      await unlink(join(folder, above));
+      await linkAll(join(staged, above), join(folder, above));
+    } else await mkdir(join(folder, above), { recursive: true });
+  }
+  if (!existsSync(join(folder, path))) await symlink(join(directory, path), join(folder, path));
+}
+
+async function linkAll(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(from)) await symlink(join(from, name), join(to, name));
+}
+
+function notePath({ folder }: StepContext, { sha }: Release): string {
+  return join(folder, `compose-${sha}.json`);
+}
+
+function short(hash: string | undefined): string {
+  return hash ? hash.slice(0, 12) : 'none';
+}

@@ -1,0 +1,84 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { runtime } from '../../../src/activities/runtime/lookup.js';
+import { baseImage, describeWithDocker } from '../../stack/docker.js';
+import { makeComposeStand, type ComposeStand } from './compose-stand.js';
+
+const release = { version: '2.0.0', sha: 'a'.repeat(40) };
+
+describeWithDocker('a compose file that comes with the new version', () => {
+  let stand: ComposeStand;
+  beforeEach(async () => void (stand = await makeComposeStand()));
+  afterEach(() => stand.remove());
+
+  const write = (root: string, files: Record<string, string>) => {
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), text);
+    }
+  };
+
+  it('is refused before anything stops, with all that is wrong, and started only as it was checked', async () => {
+    const step = stand.step({ step: 'fetch' });
+    const staged = step.staged(release);
+    const coming = () => runtime(step.definition).coming!(stand.step({ step: 'fetch' }), release);
+    // What people keep beside the code: an override, and variables of a service in a folder of the code.
+    const git = (...argv: string[]) => execFileSync('git', ['-C', stand.directory, ...argv], { stdio: 'ignore' });
+    write(stand.directory, { 'server/main.py': '' });
+    git('init');
+    git('add', 'compose.yaml', 'server');
+    write(stand.directory, {
+      'server/app.env': 'A=1\n',
+      'compose.override.yaml': 'services: { web: { environment: { B: "2" } } }\n',
+    });
+    const live = readFileSync(join(stand.directory, 'compose.yaml'), 'utf8');
+
+    write(staged, { 'README.md': '' });
+    await expect(coming()).rejects.toMatchObject({
+      type: 'BadDefinition',
+      message: expect.stringContaining('2.0.0 has no compose.yaml') as string,
+    });
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+    write(staged, {
+      'compose.yaml': `services:
+  web:
+    extends: { file: common.yaml, service: base }
+    env_file: [server/app.env, server/new.env]
+    environment: { TOKEN: "\${NOT_SET}" }
+    ports: ["127.0.0.1:${port}:80"]
+    volumes: [kept:/kept]
+  db: { image: 'no-such-image:1' }
+  jobs: { build: . }
+volumes: { kept: { external: true, name: ${stand.project}-kept } }
+`,
+      'common.yaml': `services: { base: { image: '${baseImage}' } }`,
+      'server/new.env': 'C=3\n',
+    });
+    const wrong = await coming().catch((error: Error) => error.message);
+    other.close();
+    expect(wrong).toContain('2.0.0 cannot be started: ');
+    for (const text of [`NOT_SET`, 'no-such-image:1 is gone', `port ${port}`, `no volume ${stand.project}-kept`])
+      expect(wrong).toContain(text);
+    await expect(
+      runtime(step.definition).coming!(stand.step({}, { services: ['web', 'jobs'] }), release),
+    ).rejects.toMatchObject({ message: expect.stringContaining('jobs is built by compose: name it in') as string });
+
+    write(staged, {
+      'compose.yaml': live.replace('  web:\n', '  web:\n    env_file: [server/app.env, server/new.env]\n'),
+    });
+    await coming();
+    expect(existsSync(join(step.folder, 'coming', release.sha))).toBe(false);
+    expect(readFileSync(join(stand.directory, 'server/app.env'), 'utf8')).toBe('A=1\n');
+    write(stand.directory, { 'compose.override.yaml': 'services: { web: { environment: { B: "3" } } }\n' });
+    await expect(runtime(step.definition).start(stand.step(), release)).rejects.toMatchObject({
+      type: 'NotStarted',
+      message: expect.stringMatching(/compose.override.yaml \([0-9a-f]{12} then, [0-9a-f]{12} now\)/) as string,
+    });
+  }, 60_000);
+});
