@@ -2,7 +2,7 @@ import { fail, failureType } from '../errors.js';
 import { migratesItself } from '../definition/migrates-itself.js';
 import type { Choice, HistoryEntry, Release, Revisions } from '../model.js';
 import { readPinned } from './pinned.js';
-import { readKeptAhead, writeKeptAhead } from './records.js';
+import { readKeptAhead, readTriedBefore, writeKeptAhead } from './records.js';
 import { deploysSince, isRelease, releases } from './releases.js';
 import { appliedRevisions, isEmpty, knownRevisions, listed, missing } from './revisions.js';
 import type { StepContext } from './context.js';
@@ -66,11 +66,16 @@ async function allCompatible(context: Step): Promise<boolean> {
   return left.length > 0 && declared.every(Boolean);
 }
 
-/** As its plan says, which people approved: without a declaration what was pending counts as breaking. */
+/**
+ * As its plan says, which people approved, and as its rehearsal showed: checks of the version before passed on the migrated copy. Without a
+ * declaration what was pending counts as breaking.
+ */
 async function isCompatible(context: Step, { kind, run }: HistoryEntry): Promise<boolean> {
   if (kind !== 'deploy') return false;
   try {
-    return (await readPinned(context.folderOf(run))).plan.change !== 'breaking';
+    const { change } = (await readPinned(context.folderOf(run))).plan;
+    const tried = (await readTriedBefore(context.folderOf(run))) ?? [];
+    return change === 'none' || (change === 'compatible' && tried.length > 0);
   } catch (error) {
     // A plan that is gone or was changed declares nothing.
     if (failureType(error) === 'DataRefused') return false;

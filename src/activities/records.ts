@@ -45,6 +45,11 @@ export const readKeptAhead = (folder: string) => readJson<KeptAhead>(join(folder
 export const writeKeptAhead = (folder: string, kept: KeptAhead) =>
   writeAtomic(join(folder, 'kept-ahead.json'), JSON.stringify(kept, null, 2));
 
+/** Checks of the version before that passed on the migrated copy; undefined: none was tried there. */
+export const readTriedBefore = (folder: string) => readJson<string[]>(join(folder, 'tried-before.json'));
+export const writeTriedBefore = (folder: string, checks: string[]) =>
+  writeAtomic(join(folder, 'tried-before.json'), JSON.stringify(checks));
+
 /** A swap, seen from the other side. */
 export function reversed(record: StandbyRecord): StandbyRecord {
   return {

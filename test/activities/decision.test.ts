@@ -5,7 +5,7 @@ import { choose, putBack } from '../../src/activities/decision.js';
 import { migrationTool } from '../../src/activities/migrations/lookup.js';
 import { pinnedPath } from '../../src/activities/pinned.js';
 import { stores } from '../../src/activities/data/lookup.js';
-import { noteStopped, readKeptAhead, writeStandby } from '../../src/activities/records.js';
+import { noteStopped, readKeptAhead, writeStandby, writeTriedBefore } from '../../src/activities/records.js';
 import { start, swapIn } from '../../src/activities/release-steps.js';
 import { appliedRevisions } from '../../src/activities/revisions.js';
 import type { Step } from '../../src/activities/step.js';
@@ -33,6 +33,7 @@ describe('a rollback whose newer release was declared compatible', { timeout: 12
     ['the definition does not say so', { change: 'compatible', prefer: 'restore' }],
     ["the release's plan was changed afterwards", { change: 'compatible', tamper: true }],
     ['the application migrates itself', { change: 'compatible', atStart: true }],
+    ['no check of the version before was tried on its migrated copy', { change: 'compatible', untried: true }],
   ])('puts the data back where %s', async (_why, options) => {
     const context = await rollback(options);
     // No copy was ever made here: so the decision to put one back is told by what it lacks.
@@ -128,8 +129,9 @@ describe('a rollback whose newer release was declared compatible', { timeout: 12
     prefer?: 'keep' | 'restore';
     tamper?: boolean;
     atStart?: boolean;
+    untried?: boolean;
   }): Promise<Step> {
-    const { change, prefer = 'keep', tamper, atStart } = options;
+    const { change, prefer = 'keep', tamper, atStart, untried } = options;
     const step = project.step(one!, {
       previous: two!,
       at: { step: 'rollback' },
@@ -142,6 +144,7 @@ describe('a rollback whose newer release was declared compatible', { timeout: 12
     const plan = { ...content, hash: hashOf(content), ...(tamper ? { change: 'none' } : {}) };
     await makeFolder(step.folderOf('run-2'));
     await writeAtomic(pinnedPath(step.folderOf('run-2')), JSON.stringify({ plan, definition }));
+    await writeTriedBefore(step.folderOf('run-2'), untried ? [] : ['payments']);
     return asStep({ ...step, definition, run: { ...step.run, kind: 'rollback' } }, {});
   }
 
