@@ -12,6 +12,8 @@ export interface Live {
   directory: string;
   parts: Partial<Definition>;
   env?: string;
+  /** Between two backups, so that one differs from the other. */
+  grow(): Promise<void>;
   /** As a release does. */
   change(): Promise<void>;
   /** The same text for the same content. */
@@ -35,6 +37,7 @@ async function postgres(superuser?: string): Promise<Live> {
     directory: shop.folder,
     parts: { databases: { shop: { postgres: connections } } },
     env: join(shop.folder, '.env'),
+    grow: async () => void (await shop.sql(`INSERT INTO orders VALUES (0, 'another')`)),
     change: async () => void (await shop.sql('DELETE FROM orders WHERE id > 1000')),
     shown: async () =>
       JSON.stringify(await shop.sql('SELECT count(*), md5(string_agg(text, id::text ORDER BY id)) FROM orders')),
@@ -55,6 +58,8 @@ async function sqliteAndFiles(): Promise<Live> {
     folder,
     directory,
     parts: { databases: { shop: { sqlite: { file: 'app.db' } } }, files: { keep: ['uploads'] } },
+    grow: async () =>
+      void sh(`echo more >uploads/more; ${sql('c.execute("INSERT INTO orders (text) VALUES (hex(randomblob(16)))")')}`),
     change: async () => void sh(`rm uploads/some/2; ${sql('c.execute("DELETE FROM orders WHERE id > 100")')}`),
     shown: async () =>
       sh(`find uploads -type f -exec sha256sum {} + | sort; ${sql('print(*c.iterdump(), sep=chr(10))')}`),

@@ -95,9 +95,10 @@ interface World {
 }
 
 async function makeWorld(live: Live): Promise<World> {
-  const before = await live.shown();
   const [one, other] = [stepOf(live, 'r1'), stepOf(live, 'r0')];
   await backup(other);
+  await live.grow();
+  const before = await live.shown();
   await backup(one);
   await appendHistory(live.folder, deployed('r0', null));
   await appendHistory(live.folder, deployed('r1', 'r0'));
