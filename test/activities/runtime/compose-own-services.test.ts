@@ -39,6 +39,8 @@ describeWithDocker('services of docker compose that a release starts and stops',
     const { start, stop } = runtime(definition).byHand(step({}));
     const byHand = (lines: string[]) =>
       execFileSync('sh', ['-c', ['set -eu', ...lines].join('\n')], { stdio: ['ignore', 'ignore', 'pipe'] });
+    // Going back is in a hurry, by hand too.
+    expect(stop.join()).toContain(' stop --timeout 5 ');
     byHand(start);
     expect(states()).toEqual(['db running', 'web running']);
     byHand(stop);

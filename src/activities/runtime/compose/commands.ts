@@ -32,10 +32,17 @@ export function stopArgv(definition: Definition, services: string[], grace: numb
 const shortGraceSeconds = 5;
 
 /** Undefined: what the compose file says. */
+export function graceSeconds(definition: Definition): number | undefined {
+  const { graceMs } = composeOf(definition);
+  return graceMs === undefined ? undefined : Math.ceil(graceMs / 1000);
+}
+
+export function shortGrace(definition: Definition): number {
+  return Math.min(graceSeconds(definition) ?? shortGraceSeconds, shortGraceSeconds);
+}
+
 export function graceOf({ definition, run, at }: StepContext): number | undefined {
-  const own = composeOf(definition).graceMs;
-  const seconds = own === undefined ? undefined : Math.ceil(own / 1000);
-  return at.undo || run.kind === 'rollback' ? Math.min(seconds ?? shortGraceSeconds, shortGraceSeconds) : seconds;
+  return at.undo || run.kind === 'rollback' ? shortGrace(definition) : graceSeconds(definition);
 }
 
 /** The file that pins each service to its image's id, where the release has one. */

@@ -8,11 +8,11 @@ import type { Runtime } from '../contract.js';
 import type { Container } from '../docker-state.js';
 import { guardOf, guardValues } from '../guard.js';
 import { turn } from '../open.js';
-import { awaitClosed, whoHolds } from '../wait-for-ports.js';
+import { awaitClosed, awaitOpen, whoHolds } from '../wait-for-ports.js';
 import { composeArgv, composeOf, hasFiles } from './arguments.js';
 import { checkCompose } from './checks.js';
 import { checkComing, refuseOtherFiles } from './coming.js';
-import { graceOf, overrideOf, stopArgv, upArgv } from './commands.js';
+import { graceOf, graceSeconds, overrideOf, shortGrace, stopArgv, upArgv } from './commands.js';
 import { takenPorts } from './host-checks.js';
 import { diedOf, lastWords, observe } from './observe.js';
 import { containersOf, databaseServices, readProject, type Project } from './project.js';
@@ -37,7 +37,8 @@ export const compose: Runtime = {
     if (!hasFiles(context.definition)) return [];
     return [`# docker compose config: sha256 ${(await readProject(context)).sha256}`];
   },
-  byHand: (context) => lines(context.definition, inCheckout(context), previousOverride(context)),
+  byHand: (context) =>
+    lines(context.definition, inCheckout(context), previousOverride(context), shortGrace(context.definition)),
   services: {
     turn: turnServices,
     commands: (definition, to, names) => [serviceLine(definition, to, names)],
@@ -100,7 +101,7 @@ async function start(context: StepContext, release: Release): Promise<StepResult
     await context.change('up', { argv, env: guardValues(context), deadlineMs: timeoutMs });
   } catch (error) {
     // Where a service waited for one that died, compose names it, but not what it said.
-    const dead = await diedOf(context, (await containersOf(context, project.ours)).ours, before.ours);
+    const dead = await diedOf(context, (await containersOf(context, project.ours)).ours, before.ours, project.awaited);
     throw dead ?? error;
   }
   const after = await containersOf(context, project.ours);
@@ -119,8 +120,17 @@ async function start(context: StepContext, release: Release): Promise<StepResult
       deadlineMs: timeoutMs,
     });
   const again = after.others.filter(({ service }) => restart.includes(service));
-  const watched = await observe(context, [...after.ours, ...again], { timeoutMs, observeMs });
+  // What else of the project is well must stay so: it may need what is new.
+  const beside = after.others.filter(
+    ({ running, health, service }) => running && (health ?? 'healthy') === 'healthy' && !restart.includes(service),
+  );
+  const watched = await observe(context, [...after.ours, ...again], {
+    ...{ timeoutMs, observeMs, beside },
+    awaited: project.awaited,
+  });
   const seen = watched.filter(({ service }) => project.ours.includes(service));
+  const published = seen.filter(({ running }) => running).flatMap((one) => one.published.map(({ port }) => port));
+  await awaitOpen([...new Set(published)], timeoutMs);
   return {
     note: `${seen.map(({ service, id }) => `${service} (${id.slice(0, 12)})`).join(', ')}, steady for ${Math.round(observeMs / 1000)} s`,
     data: {
@@ -148,10 +158,11 @@ async function refuseTaken(project: Project, ours: Container[]): Promise<void> {
 /** What the release's services need and no release touches: started where it is not there, never recreated. */
 async function startNeeded(
   context: StepContext,
-  { ours: own, needs }: Project,
+  project: Project,
   others: Container[],
   override: string | undefined,
 ): Promise<void> {
+  const { ours: own, needs } = project;
   const wanted = new Set<string>();
   const visit = (service: string): void => {
     for (const needed of needs[service] ?? []) {
@@ -182,7 +193,7 @@ async function startNeeded(
   await context.change('up-needed', { argv, env: guardValues(context), deadlineMs: timeoutMs });
   // `--no-deps` waits for nobody.
   const started = (await containersOf(context, own)).others.filter(({ service }) => absent.includes(service));
-  await observe(context, started, { timeoutMs, observeMs: 0 });
+  await observe(context, started, { timeoutMs, observeMs: 0, awaited: project.awaited });
 }
 
 function previousOverride(context: StepContext): string | undefined {
@@ -197,13 +208,13 @@ function lines(
   definition: Definition,
   before: string,
   override?: string,
+  grace = graceSeconds(definition),
 ): Record<'stop' | 'start' | 'open' | 'close', string[]> {
-  const { services, graceMs } = composeOf(definition);
+  const { services } = composeOf(definition);
   const restart = restarted(definition);
   const { open } = definition.runtime;
   const guard = guardOf(definition);
   const line = (argv: Argv, env = {}) => `${before}${shellLine(argv, env)}`;
-  const grace = graceMs === undefined ? undefined : Math.ceil(graceMs / 1000);
   // Found anew each time: the versions before and after may have others.
   const kept = services ? [] : databaseServices(definition);
   const found =

@@ -5,24 +5,36 @@ import { inspectContainers, type Container } from '../docker-state.js';
 
 const pauseMs = 250;
 
+interface Watch {
+  timeoutMs: number;
+  observeMs: number;
+  /** Services whose one job others wait for. */
+  awaited?: string[];
+  /** Containers that were well before. */
+  beside?: Container[];
+}
+
 /**
  * Waits until all of them run, or have done their one job, and are healthy where they say; then watches that it stays so for `observeMs`:
- * `up --wait` returns 0 for a service that dies three seconds later. Throws NotStarted, with the last lines of who died.
+ * `up --wait` returns 0 for a service that dies three seconds later. Those `beside` only must not get worse. Throws NotStarted, with the last lines of who died.
  */
 export async function observe(
   context: StepContext,
   containers: Container[],
-  { timeoutMs, observeMs }: { timeoutMs: number; observeMs: number },
+  { timeoutMs, observeMs, awaited = [], beside = [] }: Watch,
 ): Promise<Container[]> {
   const deadline = Date.now() + timeoutMs;
+  const all = [...containers, ...beside];
+  const restartedBefore = new Map(beside.map(({ id, restarts }) => [id, restarts]));
   let steadySince: number | undefined;
   for (;;) {
-    const now = await inspectContainers(
+    const seen = await inspectContainers(
       (request) => context.look(request),
-      containers.map(({ id }) => id),
+      all.map(({ id }) => id),
     );
-    const gone = containers.filter(({ id }) => !now.some((one) => one.id === id));
-    const dead = now.filter((one) => isDead(one));
+    const now = seen.map((one) => ({ ...one, restarts: one.restarts - (restartedBefore.get(one.id) ?? 0) }));
+    const gone = all.filter(({ id }) => !now.some((one) => one.id === id));
+    const dead = now.filter((one) => isDead(one, awaited));
     if (gone[0]) throw fail('NotStarted', `${nameOf(gone[0])} was removed while it started`);
     if (dead[0]) throw await died(context, dead[0]);
     const waiting = now.filter((one) => !isReady(one));
@@ -50,15 +62,20 @@ export async function diedOf(
   context: StepContext,
   containers: Container[],
   before: Container[],
+  awaited: string[],
 ): Promise<Error | undefined> {
-  const dead = containers.find((one) => isDead(one) && !before.some(({ id }) => id === one.id));
+  const dead = containers.find((one) => isDead(one, awaited) && !before.some(({ id }) => id === one.id));
   return dead && died(context, dead);
 }
 
-/** One that ended well and is not to be started again has done its job. */
-function isDead({ running, status, exitCode, restarts, health, restartPolicy }: Container): boolean {
+/** One that ended well and is not to be started again has done its job; a server, which publishes a port, has none that ends. */
+function isDead(
+  { running, status, exitCode, restarts, health, restartPolicy, ports, service }: Container,
+  awaited: string[],
+): boolean {
   if (restarts > 0 || status === 'restarting' || status === 'dead' || health === 'unhealthy') return true;
   if (running || status === 'created') return false;
+  if (ports.length > 0 && !awaited.includes(service)) return true;
   return exitCode !== 0 || !['no', '', 'on-failure'].includes(restartPolicy);
 }
 

@@ -15,6 +15,8 @@ export interface Project {
   ours: string[];
   /** Services that each waits for. */
   needs: Record<string, string[]>;
+  /** Those that others await until they have ended well. */
+  awaited: string[];
   /** Services that compose itself would build. */
   built: string[];
   images: Record<string, string>;
@@ -48,6 +50,11 @@ export async function readProject(context: StepContext, override?: string): Prom
     ours,
     needs: mapValues(config, ({ depends_on = {} }) =>
       Array.isArray(depends_on) ? depends_on : Object.keys(depends_on),
+    ),
+    awaited: Object.values(config.services).flatMap(({ depends_on = {} }) =>
+      Object.entries(Array.isArray(depends_on) ? {} : depends_on).flatMap(([service, how]) =>
+        how?.condition === 'service_completed_successfully' ? [service] : [],
+      ),
     ),
     built: services.filter((service) => config.services[service]?.build !== undefined),
     images: mapValues(config, ({ image }) => image ?? ''),
@@ -110,7 +117,7 @@ interface Config {
 interface ConfigService {
   build?: unknown;
   image?: string;
-  depends_on?: Record<string, unknown> | string[];
+  depends_on?: Record<string, { condition?: string } | null> | string[];
   ports?: ConfigPort[];
 }
 
