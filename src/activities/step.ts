@@ -13,6 +13,7 @@ import { claim, refuseOthers, type Claimant } from '../lib/journal.js';
 import type { At, Call, Definition, Run, StepName } from '../model.js';
 import type { CommandRequest, StepContext } from './context.js';
 import { home, runFolder, type Host } from './host.js';
+import { commandFailed } from './command-failed.js';
 import { readPinned, type Pinned } from './pinned.js';
 import { guardValues } from './runtime/guard.js';
 import { endInside, inside, type Asker } from './runtime/inside.js';
@@ -315,14 +316,11 @@ function makeContext(host: Host, own: Own): StepContext {
 }
 
 function judge(request: CommandRequest, result: CommandResult): CommandResult {
-  const { exitCode, timedOut, cancelled, tail } = result;
+  const { exitCode, timedOut, cancelled } = result;
   const command = result.argv.join(' ');
   if (cancelled) throw new CancelledFailure(`${command} was cancelled`);
   if (timedOut) throw fail('Timeout', `${command} was ended after ${request.deadlineMs ?? 600_000} ms`);
-  if (!(request.ok ?? [0]).includes(exitCode ?? -1))
-    throw fail('CommandFailed', `${command} ended with exit code ${exitCode}: ${lastLines(tail)}`, {
-      tail: tail.slice(-2000),
-    });
+  if (!(request.ok ?? [0]).includes(exitCode ?? -1)) throw commandFailed(result);
   return result;
 }
 
@@ -352,8 +350,4 @@ function basics(): Record<string, string> {
   return Object.fromEntries(
     names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
   );
-}
-
-function lastLines(text: string): string {
-  return text.trim().split('\n').slice(-3).join(' / ').slice(-400) || 'it printed nothing';
 }

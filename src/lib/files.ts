@@ -57,13 +57,24 @@ export async function replaceFile(path: string, content: string | Uint8Array, mo
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw error;
+    throw naming(path, error);
   }
+}
+
+/** What fails on a file that is open, as on a full disk, does not say by itself which one it is. */
+function naming(path: string, error: unknown): unknown {
+  const { code, path: named } = error as NodeJS.ErrnoException;
+  if (code === undefined || named !== undefined || !(error instanceof Error)) return error;
+  error.message = `${path} cannot be written: ${error.message}`;
+  return error;
 }
 
 /** Once this returns, the text stands at the file's end, and survives a power cut. */
 export async function appendDurably(path: string, text: string, mode = 0o600): Promise<void> {
-  await writeDurably(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, text, mode);
+  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
+  await writeDurably(path, flags, text, mode).catch((error: unknown) => {
+    throw naming(path, error);
+  });
 }
 
 /** With all its parents; once this returns, they survive a power cut. */

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { commandFailed } from '../../src/activities/command-failed.js';
 import type { CommandRequest, StepContext } from '../../src/activities/context.js';
 import { guardValues } from '../../src/activities/runtime/guard.js';
 import { endInside, inside } from '../../src/activities/runtime/inside.js';
@@ -142,6 +143,5 @@ function judge(request: CommandRequest, result: CommandResult): CommandResult {
   const command = result.argv.join(' ');
   if (result.timedOut) throw fail('Timeout', `${command} was ended at its deadline`);
   if ((request.ok ?? [0]).includes(result.exitCode ?? -1)) return result;
-  const last = result.tail.trim().split('\n').slice(-3).join(' / ');
-  throw fail('CommandFailed', `${command} ended with exit code ${result.exitCode}: ${last}`, { tail: result.tail });
+  throw commandFailed(result);
 }

@@ -12,6 +12,7 @@ import {
   sha256Written,
   writeAtomic,
 } from '../../src/lib/files.js';
+import { canMount, smallDisk } from '../stack/small-disk.js';
 import { temporaryFolder } from './support.js';
 
 describe('files', () => {
@@ -33,6 +34,29 @@ describe('files', () => {
     await expect(writeAtomic(join(folder, 'a'), 'x')).rejects.toThrow();
     expect(readdirSync(folder)).toEqual(['a']);
   });
+
+  it.skipIf(!canMount)(
+    'names the file on a full disk, which keeps what it had, beside no piece of the new one',
+    async () => {
+      const disk = smallDisk(1);
+      try {
+        const [path, log] = [join(disk.path, 'a.json'), join(disk.path, 'log')];
+        await writeAtomic(path, 'old');
+        await appendDurably(log, 'a line\n');
+        disk.leave(0);
+        const named = (name: string) =>
+          expect.stringMatching(new RegExp(`/${name} cannot be written: ENOSPC`)) as string;
+        await expect(writeAtomic(path, 'x'.repeat(2 ** 21))).rejects.toMatchObject({
+          code: 'ENOSPC',
+          message: named('a.json'),
+        });
+        await expect(appendDurably(log, 'x'.repeat(2 ** 21))).rejects.toMatchObject({ message: named('log') });
+        expect([readFileSync(path, 'utf8'), readdirSync(disk.path)]).toEqual(['old', ['a.json', 'filler', 'log']]);
+      } finally {
+        disk.remove();
+      }
+    },
+  );
 
   it('holds one of the contents, whole, after many writers at once', async () => {
     const path = join(temporaryFolder(), 'a');

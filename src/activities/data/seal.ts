@@ -1,6 +1,7 @@
-import { fail, failureType, rootMessage } from '../../errors.js';
+import { fail } from '../../errors.js';
 import type { BackupRules } from '../../model.js';
 import type { CommandRequest, StepContext } from '../context.js';
+import { whyUnread } from './tool-failure.js';
 
 /** How a stored file was sealed: all that a person needs to open it, but for the secret. */
 export type Sealed = { by: 'openssl'; passphrase: string; iterations: number } | { by: 'age'; recipients: string[] };
@@ -26,14 +27,13 @@ export async function seal(context: StepContext, sealed: Sealed, plain: string, 
   await context.read({ argv, deadlineMs: dayMs, ...(sealed.by === 'openssl' ? secretOf(context, sealed) : {}) });
 }
 
-/** The way back. Throws BackupUnusable where the secret does not open it, or it is damaged. */
+/** The way back. Throws BackupUnusable where the secret does not open it, or it is damaged; NoRoom. */
 export async function unseal(context: StepContext, sealed: Sealed, stored: string, plain: string): Promise<void> {
   const program = await context.tools.find(sealed.by);
   try {
     await context.read({ ...unsealRequest(context, sealed, program, stored, plain), deadlineMs: dayMs });
   } catch (error) {
-    if (failureType(error) !== 'CommandFailed') throw error;
-    throw fail('BackupUnusable', `${stored} does not open: ${rootMessage(error)}`);
+    throw whyUnread(error, `${stored} does not open into ${plain}`);
   }
 }
 

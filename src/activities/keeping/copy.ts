@@ -59,16 +59,21 @@ export async function refuseMissing(context: StepContext): Promise<void> {
 async function copyWhole(from: string, to: string, { file, sha256 }: StoreBackup): Promise<void> {
   const [path, temporary] = [join(to, file), join(to, `${file}.part`)];
   await rm(temporary, { force: true });
-  await copyFile(join(from, file), temporary, constants.COPYFILE_EXCL);
-  await chmod(temporary, 0o600);
-  const handle = await open(temporary, 'r+');
-  await handle.sync().finally(() => handle.close());
-  if ((await sha256File(temporary)) !== sha256)
-    throw fail(
-      'BackupUnusable',
-      `${temporary} is not what was copied (another sha256): look at that disk, then try again`,
-    );
-  await rename(temporary, path);
+  try {
+    await copyFile(join(from, file), temporary, constants.COPYFILE_EXCL);
+    await chmod(temporary, 0o600);
+    const handle = await open(temporary, 'r+');
+    await handle.sync().finally(() => handle.close());
+    if ((await sha256File(temporary)) !== sha256)
+      throw fail(
+        'BackupUnusable',
+        `${temporary} is not what was copied (another sha256): look at that disk, then try again`,
+      );
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
   await syncFolder(to);
 }
 

@@ -9,6 +9,7 @@ import { storeFile, withPlainFile } from '../../../src/activities/data/stored-fi
 import type { BackupRules } from '../../../src/model.js';
 import { failureType } from '../../../src/errors.js';
 import { definitionOf, stepContext, type TestStep } from '../step-context.js';
+import { canMount, smallDisk } from '../../stack/small-disk.js';
 import { makeShop } from './postgres/shop.js';
 
 const passphrase = `Größe '" $HOME \\ 17`;
@@ -59,6 +60,31 @@ describe.each(ways)('A file stored for %s', (_way, encrypt, secrets) => {
     await expect(withPlainFile(context, place, another, used)).rejects.toThrow(/opens into another file/);
     await truncate(join(place, stored.file), stored.bytes - 16);
     await expect(withPlainFile(context, place, stored, used)).rejects.toThrow(/is not the one that was written/);
+  });
+
+  it.skipIf(!canMount)('is not called bad where the disk is full that it is sealed or opened on', async () => {
+    const disk = smallDisk(2);
+    try {
+      const { context, place } = await stage(encrypt());
+      const stored = await storeFile(context, place, 'shop.dump', (path) => writeFile(path, content));
+      const cramped = { ...context, folder: disk.path };
+      disk.leave(0);
+      const use = (path: string) => readFile(path);
+      await expect(withPlainFile(cramped, place, stored, use)).rejects.toMatchObject({
+        type: 'NoRoom',
+        message: expect.stringMatching(/\/shop\.dump\.\w+ does not open into .*\/plain\/shop\.dump: /) as string,
+      });
+      const full = storeFile(context, disk.path, 'shop.dump', (path) => writeFile(path, content));
+      await expect(full).rejects.toMatchObject({
+        type: 'NoRoom',
+        message: expect.stringMatching(/\/shop\.dump\.\w+ cannot be written: /) as string,
+      });
+      expect([readdirSync(disk.path), readdirSync(join(disk.path, 'plain'))]).toEqual([['filler', 'plain'], []]);
+      disk.leave(1);
+      expect(await withPlainFile(cramped, place, stored, use)).toEqual(content);
+    } finally {
+      disk.remove();
+    }
   });
 
   it('leaves nothing where its writer fails', async () => {

@@ -13,6 +13,7 @@ import { failureType } from '../../../src/errors.js';
 import { sha256File } from '../../../src/lib/files.js';
 import { findTools } from '../../../src/lib/tools.js';
 import { definitionOf, stepContext } from '../step-context.js';
+import { canMount, smallDisk } from '../../stack/small-disk.js';
 import { makeShop, type Shop } from '../data/postgres/shop.js';
 
 let shop: Shop;
@@ -112,6 +113,24 @@ describe('A backup with a second place', () => {
     expect(await findManifest(step, 'three')).toMatchObject({ proven: { at: expect.any(String) as string } });
     await mkdir(join(shop.folder, 'elsewhere'));
     expect((await backup(step)).note).toMatch(/proven before, copied to .*elsewhere/);
+  });
+
+  it.skipIf(!canMount)('leaves no piece on a second place that is full, and is copied once there is room', async () => {
+    const disk = smallDisk(2);
+    try {
+      disk.leave(0);
+      await expect(backup(stepOf('full', disk.path))).rejects.toMatchObject({
+        type: 'NoRoom',
+        message: expect.stringContaining(`no room for the copy in ${disk.path}/shop/test/full`) as string,
+      });
+      expect(readdirSync(join(disk.path, 'shop/test/full'))).toEqual([]);
+      expect(await latestBackup(stepOf('full', disk.path))).toMatchObject({ id: 'full', whole: true, copies: [] });
+      disk.leave(1);
+      expect((await backup(stepOf('full', disk.path))).note).toMatch(/proven before, copied to /);
+    } finally {
+      disk.remove();
+      await rm(backupFolder(stepOf('full'), 'full'), { recursive: true });
+    }
   });
 
   it('has both places, and its encryption, tried before a release', async () => {

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { fail, failureType, rootMessage } from '../../../errors.js';
+import { fail } from '../../../errors.js';
 import { hashOf } from '../../../lib/files.js';
 import type { StepResult } from '../../../model.js';
 import type { StepContext } from '../../context.js';
 import type { Place } from '../beside/place.js';
 import type { StoreBackup } from '../contract.js';
 import { catalogDifferences, refuseDifferences } from '../differences.js';
-import { fullDisk } from '../full-disk.js';
 import { storeFile, withPlainFile } from '../stored-file.js';
+import { whyUnread } from '../tool-failure.js';
 import { entriesOf } from './program.js';
 
 const dayMs = 86_400_000;
@@ -84,10 +84,7 @@ async function unpack(context: StepContext, backup: StoreBackup, archive: string
     const argv = [tar, ...unpackOptions(), `--file=${archive}`, `--directory=${path}`];
     await context.read({ argv, deadlineMs: dayMs });
   } catch (error) {
-    if (failureType(error) !== 'CommandFailed') throw error;
-    const full = fullDisk(error);
-    if (full) throw fail('NoRoom', `${backup.file} cannot be unpacked into ${path}: ${full}`);
-    throw fail('BackupUnusable', `${backup.file} does not restore: ${rootMessage(error)}`);
+    throw whyUnread(error, `${backup.file} cannot be unpacked into ${path}`);
   }
 }
 

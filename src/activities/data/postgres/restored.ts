@@ -1,12 +1,11 @@
 import { readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { fail, failureType, rootMessage } from '../../../errors.js';
 import { replaceFile } from '../../../lib/files.js';
 import type { StepContext } from '../../context.js';
 import type { StoreBackup } from '../contract.js';
 import { refuseDifferences } from '../differences.js';
-import { fullDisk } from '../full-disk.js';
 import { withPlainFile, withScratch } from '../stored-file.js';
+import { whyUnread } from '../tool-failure.js';
 import { atDatabase } from './address.js';
 import { findDifferences } from './compare.js';
 import { query, withSession, type Session } from './connect.js';
@@ -58,10 +57,7 @@ export async function withUnpacked<T>(
     try {
       await context.read({ argv: [zstd, '-d', '-q', '-c', path], outputFile: plain });
     } catch (error) {
-      if (failureType(error) !== 'CommandFailed') throw error;
-      const full = fullDisk(error);
-      if (full) throw fail('NoRoom', `${path} cannot be unpacked into ${plain}: ${full}`);
-      throw fail('BackupUnusable', `${path} cannot be unpacked: ${rootMessage(error)}`);
+      throw whyUnread(error, `${path} cannot be unpacked into ${plain}`);
     }
     return use(plain);
   });
@@ -131,10 +127,7 @@ async function restoreFile(
       );
     }
   } catch (error) {
-    if (failureType(error) !== 'CommandFailed') throw error;
-    const full = fullDisk(error);
-    if (full) throw fail('NoRoom', `the server has no room to restore ${path} into ${name}: ${full}`);
-    throw fail('BackupUnusable', `${path} does not restore: ${rootMessage(error)}`);
+    throw whyUnread(error, `${path} does not restore into ${name}`);
   } finally {
     await rm(list, { force: true });
   }

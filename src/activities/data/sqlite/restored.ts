@@ -1,11 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, failureType, rootMessage } from '../../../errors.js';
 import type { StepResult } from '../../../model.js';
 import type { StepContext } from '../../context.js';
 import type { StoreBackup } from '../contract.js';
 import { catalogDifferences, contentDifferences, refuseDifferences } from '../differences.js';
 import { withPlainFile, withScratch } from '../stored-file.js';
+import { whyUnread } from '../tool-failure.js';
 import { lookAt } from './look.js';
 import { copyFile } from './copy-file.js';
 
@@ -43,8 +43,7 @@ async function look(context: StepContext, backup: StoreBackup, path: string) {
   try {
     return await lookAt(context, path, 'checked');
   } catch (error) {
-    if (failureType(error) !== 'CommandFailed') throw error;
-    throw fail('BackupUnusable', `${backup.file} does not restore: ${rootMessage(error)}`);
+    throw whyUnread(error, `${backup.file} does not restore into ${path}`);
   }
 }
 

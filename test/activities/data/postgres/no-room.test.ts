@@ -99,6 +99,20 @@ describe.skipIf(!canMount)('a disk that is full', { timeout: 120_000 }, () => {
     await shop.beside(`DROP DATABASE "${record.copy}"`);
   });
 
+  it('is seen by a second backup, where it fills while the copy is made', async () => {
+    disk.leave(1000);
+    const fills = (line: string) => {
+      if (line.startsWith('copying ')) disk.leave(5);
+      else if (line.startsWith('no copy: ')) disk.leave(1000);
+    };
+    const record = await shop.store.standby({ ...shop.context, folder: join(shop.folder, 'filled'), progress: fills });
+    expect(record.backup?.why).toMatch(/No space left on device/);
+    expect(await shop.databases()).toEqual([shop.name]);
+    expect(await rows()).toBe(30000);
+    const { folder, stored } = record.backup!;
+    await shop.store.prove(shop.context, folder, stored);
+  });
+
   it('lets a second backup stand for the copy: proven, found again, put back row by row, also from a shell alone', async () => {
     disk.leave(85);
     const before = essence(await shop.store.backup(shop.context, shop.folder));

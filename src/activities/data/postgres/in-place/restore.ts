@@ -6,6 +6,7 @@ import type { StepContext } from '../../../context.js';
 import type { StoreBackup } from '../../contract.js';
 import { catalogDifferences, contentDifferences, refuseDifferences } from '../../differences.js';
 import { withPlainFile, withScratch } from '../../stored-file.js';
+import { whyUnread } from '../../tool-failure.js';
 import { comparable, readCatalog } from '../catalog.js';
 import { query, type Session } from '../connect.js';
 import { readContents } from '../contents.js';
@@ -109,7 +110,10 @@ async function scriptsOf(context: StepContext, link: Link, session: Session, dum
           const { code } = error as { code?: string };
           if (failureType(error) !== 'CommandFailed' && (code === undefined || /^(57|08|53|40|55)/.test(code)))
             throw error;
-          throw fail('BackupUnusable', `${dump} does not restore in place, at its ${part}: ${rootMessage(error)}`);
+          const reads = `${dump} does not restore in place, at its ${part}`;
+          throw code === undefined
+            ? whyUnread(error, reads)
+            : fail('BackupUnusable', `${reads}: ${rootMessage(error)}`);
         } finally {
           await rm(list, { force: true });
         }
