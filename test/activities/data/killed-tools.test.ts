@@ -48,7 +48,7 @@ describe('a tool that is killed', { timeout: 60_000 }, () => {
       const { store, context, folder, stored } = await old(kind, tool === 'openssl');
       if (tool === 'zstd' && stored.packed === undefined) return;
       const place = await mkdtemp(join(folder, 'new-'));
-      const mortal = await withMortal(tool, context, place);
+      const mortal = withMortal(tool, context, place);
 
       await expect(act!(store, mortal, place, stored)).rejects.toMatchObject({
         type: 'CommandFailed',
@@ -95,22 +95,28 @@ function sealing({ store, context, folder }: Shop) {
 }
 
 /** The same host, where that one program is killed the first time that it really works. */
-async function withMortal(tool: string, context: StepContext, folder: string): Promise<StepContext> {
-  const real = tool.startsWith('pg_') ? await context.tools.postgres(tool) : await context.tools.find(tool);
+function withMortal(tool: string, context: StepContext, folder: string): StepContext {
   const path = join(folder, tool);
-  const script = `#!/bin/sh
-case "$*" in *--version*|*--list*) exec ${real} "$@" ;; esac
-[ -e ${folder}/killed ] && exec ${real} "$@"
-: >${folder}/killed
-${real} "$@" <&0 & sleep 0.02; kill -9 $!; kill -9 $$
-`;
-  await writeFile(path, script, { mode: 0o755 });
+  const instead = async (real: string) => {
+    await writeFile(path, script.replaceAll('REAL', real).replaceAll('FOLDER', folder), { mode: 0o755 });
+    return path;
+  };
   const { tools } = context;
   return {
     ...context,
     tools: {
-      find: (name) => (name === tool ? Promise.resolve(path) : tools.find(name)),
-      postgres: (name, major) => (name === tool ? Promise.resolve(path) : tools.postgres(name, major)),
+      find: async (name) => (name === tool ? instead(await tools.find(name)) : tools.find(name)),
+      postgres: async (name, wanted) => {
+        const found = await tools.postgres(name, wanted);
+        return name === tool ? { ...found, path: await instead(found.path) } : found;
+      },
     },
   };
 }
+
+const script = `#!/bin/sh
+case "$*" in *--version*|*--list*) exec REAL "$@" ;; esac
+[ -e FOLDER/killed ] && exec REAL "$@"
+: >FOLDER/killed
+REAL "$@" <&0 & sleep 0.02; kill -9 $!; kill -9 $$
+`;
