@@ -23,5 +23,5 @@ function wasCutOff(error: unknown): boolean {
 }
 
 function detailsOf(error: unknown): { exitCode?: number | null; tail?: string } {
-  return error instanceof ApplicationFailure ? ((error.details?.[0] ?? {})) : {};
+  return error instanceof ApplicationFailure ? (error.details?.[0] ?? {}) : {};
 }
