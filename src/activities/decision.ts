@@ -8,7 +8,6 @@ import { bookkeeping } from './migrations/applied.js';
 import { migrationTool } from './migrations/lookup.js';
 import { migratedStore } from './migrations/tool-settings.js';
 import { aheadToKeep, fits, keepAhead } from './keep-ahead.js';
-import { backup } from './backup.js';
 import { noteEffects } from './effect-rows.js';
 import { findManifest } from './keeping/manifest.js';
 import { backupFolder } from './keeping/places.js';
@@ -27,6 +26,7 @@ import { reopenStores } from './reopen.js';
 import { appliedRevisions, isEmpty, knownRevisions, listed, missing, sameSets } from './revisions.js';
 import type { Step } from './step.js';
 import { mayHaveChanged, wasOpen } from './touched.js';
+import { undoMigrations } from './undo-migrations.js';
 
 /** Where data can come back from: the run whose release is being left, and what it kept. */
 interface Point {
@@ -79,9 +79,7 @@ export async function choose(context: Step): Promise<Choice> {
       reason: `undo ${listed(extra)}, by name, with the code that made them${checks}`,
       to: listed(point.revisions),
       loss,
-      drops: Object.values(extra)
-        .flat()
-        .map((name) => `all that ${name} made`),
+      drops: await dropsOf(context, point, Object.values(extra).flat()),
       asks,
     });
   }
@@ -106,9 +104,9 @@ export async function putBack(context: Step, choice: Choice): Promise<StepResult
     const replacement = (await readReplacement(context.folder)) ?? (await prepare(context, point, choice));
     await swapAll(context, stores(context.definition), replacement);
   } else if (choice.decision === 'undo') {
-    await refuseGrown(context, choice);
-    await backup({ ...context, run: { ...context.run, id: `${context.run.id}-before-undo` } });
-    await undo(context, point);
+    // One that is adopted has changed already what is looked at.
+    if (!undoBegun(context.folder)) await refuseGrown(context, choice);
+    await undoMigrations(context, point.revisions);
   }
   const wanted = choice.decision === 'keep-ahead' ? await keepAhead(context, choice) : point.revisions;
   const now = await appliedRevisions(context);
@@ -132,6 +130,15 @@ async function findLoss(context: Step): Promise<Choice['loss']> {
       if (!noLoss.has(table)) loss[`${store.name}.${table}`] = rows - (made[`${store.name}.${table}`] ?? 0);
   }
   return Object.fromEntries(Object.entries(loss).filter(([, rows]) => rows > 0));
+}
+
+/** Tables and columns that are there since the recovery point; where its copy is gone, what made them. */
+async function dropsOf(context: Step, point: Point, extra: string[]): Promise<string[]> {
+  const store = migratedStore(context.definition);
+  const copy = point.standby.find((one) => one.store === store?.name);
+  if (!store?.changes || !copy || !(await store.has(context, copy))) return extra.map((one) => `all that ${one} made`);
+  const changes = await store.changes(context, copy, 'catalog');
+  return changes.flatMap((line) => /^new ((?:column|(?:foreign )?table|materialized view) .*)/.exec(line)?.[1] ?? []);
 }
 
 /** What a migration or an undo left that did not come to its end has no name to take it back by. */
@@ -237,24 +244,19 @@ async function restored(context: Step, store: Store, point: Point): Promise<Stan
   return store.restore(context, folder, stored);
 }
 
-/** People agreed to a certain loss: where it has grown since, they are asked again. */
+/** People agreed to a certain act and a certain loss: where it is another one, or its loss has grown since, they are asked again. */
 async function refuseGrown(context: Step, choice: Choice): Promise<void> {
   const again = await choose(context);
+  if (again.decision !== choice.decision || again.to !== choice.to)
+    throw fail(
+      'DataRefused',
+      `it was to ${choice.decision} (${choice.reason}), and is to ${again.decision} now (${again.reason}); retry to see it`,
+    );
   if (again.hash !== choice.hash && again.asks)
     throw fail(
       'DataRefused',
       `what would be lost has changed since it was shown: ${JSON.stringify(again.loss)}; retry to see it`,
     );
-}
-
-/** In the live checkout, which at this moment still holds the code that knows the newer revisions. */
-async function undo(context: Step, point: Point): Promise<void> {
-  const { definition } = context;
-  const tool = migrationTool(definition);
-  if (!tool) return;
-  const act = () => tool.downgradeTo(context, definition.directory, point.revisions[tool.database(definition)] ?? []);
-  const store = migratedStore(definition);
-  await (store?.alone ? store.alone(context, act) : act());
 }
 
 function decided(choice: Omit<Choice, 'hash'>): Choice {

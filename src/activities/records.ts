@@ -35,6 +35,11 @@ export const readReplacement = (folder: string) => readJson<StandbyRecord[]>(joi
 export const writeReplacement = (folder: string, records: StandbyRecord[]) =>
   writeAtomic(join(folder, 'put-back.json'), JSON.stringify(records, null, 2));
 
+/** The copies of the state before an undo of migrations that failed, written before they are swapped in. */
+export const readReturn = (folder: string) => readJson<StandbyRecord[]>(join(folder, 'before-undo.json'));
+export const writeReturn = (folder: string, records: StandbyRecord[]) =>
+  writeAtomic(join(folder, 'before-undo.json'), JSON.stringify(records, null, 2));
+
 /** By what the database stays ahead of the release that a rollback goes to, and the release whose code knows it. */
 export interface KeptAhead {
   release: Release;

@@ -14,7 +14,16 @@ import type { MigrationTool } from './migrations/contract.js';
 import { migrationTool } from './migrations/lookup.js';
 import { noteCounters } from './note-counters.js';
 import { startMigrating } from './own-migration.js';
-import { noteStopped, readReplacement, readStandby, reversed, undoBegun, wasStopped, writeStandby } from './records.js';
+import {
+  noteStopped,
+  readReplacement,
+  readReturn,
+  readStandby,
+  reversed,
+  undoBegun,
+  wasStopped,
+  writeStandby,
+} from './records.js';
 import { swapAll } from './recovery-point.js';
 import { reopenStores } from './reopen.js';
 import { appliedRevisions, knownRevisions, missing, isEmpty, listed } from './revisions.js';
@@ -153,8 +162,10 @@ export async function close(context: Step): Promise<StepResult> {
  */
 export async function swapIn(context: Step): Promise<StepResult> {
   const replaced = await readReplacement(context.folder);
+  const returned = await readReturn(context.folder);
   const kept = undoBegun(context.folder) ? await readStandby(context.folder) : undefined;
-  const records = replaced?.map(reversed) ?? (await Promise.all((kept ?? []).map((record) => ready(context, record))));
+  const records =
+    replaced?.map(reversed) ?? returned ?? (await Promise.all((kept ?? []).map((record) => ready(context, record))));
   if (records.length === 0) return { note: 'the data was not touched' };
   await noteEffects(context);
   await swapAll(context, stores(context.definition), records);

@@ -108,9 +108,9 @@ export interface Store {
   lastWrite?(context: StepContext): Promise<string>;
   /**
    * What the live store has otherwise than that recovery point, for people: `new table public.a`, `rows of public.b`. Changes nothing. Absent where no
-   * migration tool ever is. Throws NotStopped while somebody is at work on it.
+   * migration tool ever is. Throws NotStopped while somebody is at work on it. `catalog`: no rows, and whoever is at work.
    */
-  changes?(context: StepContext, standby: StandbyRecord): Promise<string[]>;
+  changes?(context: StepContext, standby: StandbyRecord, only?: 'catalog'): Promise<string[]>;
   /** Acts while no other run of Slipway works on it, from whichever host or namespace. Throws Held, naming that run. Absent where only files tell. */
   alone?<T>(context: StepContext, act: () => Promise<T>): Promise<T>;
   /** Row counters now. */

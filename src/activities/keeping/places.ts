@@ -30,6 +30,10 @@ export function secondRoot(keeper: Keeper): string | undefined {
   return copy_to === undefined ? undefined : absolute(keeper, copy_to);
 }
 
+/** Id of the backup that a run makes before it undoes migrations; and the run of any backup's id. */
+export const beforeUndo = (run: string) => `${run}-before-undo`;
+export const runOf = (id: string) => id.replace(/-before-undo$/, '');
+
 export const backupFolder = (keeper: Keeper, run: string) => join(firstPlace(keeper), run);
 
 /** Where the copy of that backup lies, or would lie. */

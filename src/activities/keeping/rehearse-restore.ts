@@ -45,17 +45,20 @@ async function lookAt(
   const tookMs = Math.round(performance.now() - began);
   try {
     const release = await releaseOf(context, backup);
-    await demandHeads(context, store, scratch.url, release);
-    return { tookMs, ...(await checkCopy(context, { store: store.name, url: scratch.url }, release)) };
+    // No code here has the revisions of a release that never came to stay; that they are the manifest's is proven.
+    if (release) await demandHeads(context, store, scratch.url, release);
+    const facts = release ?? context.run.version;
+    return { tookMs, ...(await checkCopy(context, { store: store.name, url: scratch.url }, facts)) };
   } finally {
     await scratch.drop();
   }
 }
 
-/** The release that ran when the backup was taken: a release takes its backup before it migrates. */
-async function releaseOf(context: Step, { manifest }: Backup): Promise<Release> {
+/** The release that ran when the backup was taken: it is taken before migrations. undefined: one that never came to stay, as before an undo. */
+async function releaseOf(context: Step, { manifest }: Backup): Promise<Release | undefined> {
   const { all } = await releases(context.home);
-  return all.find(({ version }) => version === manifest.version) ?? context.run.version;
+  const found = all.find(({ version }) => version === manifest.version);
+  return found ?? (manifest.version === null ? context.run.version : undefined);
 }
 
 async function demandHeads(context: Step, store: Store, url: string, release: Release): Promise<void> {

@@ -70,7 +70,7 @@ export function postgresStore(name: string, connections: Postgres): Store {
       const to = await link(context);
       return alone(to, to.admin.database, act);
     },
-    changes: async (context, standby) => changesSince(await link(context), standby),
+    changes: async (context, standby, only) => changesSince(await link(context), standby, only),
     counters: async (context) => countersNow(await link(context)),
     rows: async (context, sql) => firstRows(await link(context), sql),
     kept: async (context) => keptBeside(await link(context)),
