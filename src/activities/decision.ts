@@ -5,7 +5,6 @@ import type { StandbyRecord, Store } from './data/contract.js';
 import { stores } from './data/lookup.js';
 import { findWhole } from './data/stored-file.js';
 import { bookkeeping } from './migrations/applied.js';
-import { migrationTool } from './migrations/lookup.js';
 import { migratedStore } from './migrations/tool-settings.js';
 import { aheadToKeep, fits, keepAhead } from './keep-ahead.js';
 import { noteEffects } from './effect-rows.js';
