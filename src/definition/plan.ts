@@ -79,9 +79,11 @@ export function applies(when: When | undefined, change: Change): boolean {
 
 function deploySteps(definition: Definition, facts: PlanFacts): PlanStep[] {
   const { commands } = facts;
+  // A rollback may keep the database ahead only of what the version before was tried on.
+  const mayStay = facts.change === 'compatible' && definition.rollback.prefer === 'keep';
   const rehearses = definition.rehearsal
     ? applies(definition.rehearsal.when, facts.change)
-    : facts.change === 'breaking';
+    : facts.change === 'breaking' || mayStay;
   const data = noData(definition);
   const back = facts.previous ? facts.previous.version : 'nothing';
   return [
