@@ -14,7 +14,19 @@ const { env } = process;
 
 const POSTGRES_PROGRAMS = ['initdb', 'postgres', 'pg_dump', 'pg_restore', 'psql'];
 
+/** What the tests pack and encrypt with: Debian's own packages. */
+const TEST_PROGRAMS = ['age', 'zstd'];
+
 const steps = [
+  {
+    says: `installed ${TEST_PROGRAMS.join(' and ')}`,
+    needed: () =>
+      process.argv.includes('--test') && !TEST_PROGRAMS.every(has) && process.getuid?.() === 0 && has('apt-get'),
+    act: () => {
+      run('apt-get', ['update', '-qq']);
+      run('apt-get', ['install', '-y', '-qq', ...TEST_PROGRAMS]);
+    },
+  },
   { says: 'installed the dependencies', needed: () => !installed(), act: installDependencies },
   {
     says: 'fetched the Temporal CLI',
