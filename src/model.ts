@@ -133,7 +133,6 @@ export interface Runtime {
     image: string;
     start: Argv;
     stop: Argv;
-    update?: Argv;
     volume?: string;
     ports: number[];
     /** @default 5_000 */

@@ -142,7 +142,6 @@ export const sections = {
       image: filled().describe('Image without tag'),
       start: argv().describe('Starts it'),
       stop: argv().describe('Stops it'),
-      update: argv().describe("The system's own update command").optional(),
       volume: filled().describe('Volume with its data').optional(),
       ports: list(port()).describe('Published ports'),
       observe: duration().describe('How long it must stay up after the start (5s)').optional(),
