@@ -105,6 +105,7 @@ export interface Runtime {
   processes?: {
     start: Argv;
     stop: Argv;
+    /** Exit code 0 once all runs, another one once nothing does. */
     status?: Argv;
     /** Closed ports prove the stop; a listener that is younger than the step proves the start. */
     ports: number[];

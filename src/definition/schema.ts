@@ -112,7 +112,7 @@ export const sections = {
     processes: object({
       start: argv().describe('Starts everything'),
       stop: argv().describe('Stops everything'),
-      status: argv().describe('Exit code 0 while it runs').optional(),
+      status: argv().describe('Exit code 0 once all runs, another one once nothing does').optional(),
       ports: list(port()).describe('Closed ports prove the stop, a younger listener proves the start'),
       env: variables().describe('Variables of these commands alone').optional(),
       timeout: duration().describe('Deadline of each of these commands (2m)').optional(),

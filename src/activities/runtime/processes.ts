@@ -11,6 +11,7 @@ import { turn } from './open.js';
 import { portsOfSystem } from './public-ports.js';
 import { requestFor, settingsOf } from './settings.js';
 import { startProcesses } from './start.js';
+import { awaitStatus } from './status.js';
 import { awaitClosed } from './wait-for-ports.js';
 
 /** Host processes that commands of the definition start and stop. What those commands say is a claim; ports are the proof. */
@@ -39,6 +40,7 @@ async function stop(context: StepContext): Promise<StepResult> {
     note = `nothing listened before; ${rootMessage(error)}`;
   }
   await awaitClosed(ports, timeoutMs);
+  await awaitStatus(context, 'stopped');
   return { note: `${note}; closed: ${ports.join(', ')}`, data: { ports } };
 }
 
@@ -62,6 +64,7 @@ async function checkProcesses(context: StepContext): Promise<CheckResult[]> {
   const commands: [string, Argv | undefined][] = [
     ['stop', settings.stop],
     ['start', settings.start],
+    ['status', settings.status],
     ['open', opening?.open],
     ['close', opening?.close],
   ];

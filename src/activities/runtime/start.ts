@@ -8,6 +8,7 @@ import type { StepContext } from '../context.js';
 import { guardValues } from './guard.js';
 import { listenersOn, nameListeners, openPorts, ticksNow, type Listener } from './listeners.js';
 import { requestFor, settingsOf } from './settings.js';
+import { awaitStatus } from './status.js';
 import { awaitClosed, whoHolds } from './wait-for-ports.js';
 
 /** Taken once in a try, before its start command and after its ports were seen closed. */
@@ -32,6 +33,7 @@ export async function startProcesses(context: StepContext): Promise<StepResult> 
     env: { ...request.env, ...guardValues(context) },
   });
   const listeners = await awaitYoung(ports, sinceOf(baseline), timeoutMs, tail);
+  await awaitStatus(context, 'runs');
   const hidden = listeners.some(({ pid }) => pid === undefined)
     ? '; the age of a process that this user cannot see is not proven'
     : '';

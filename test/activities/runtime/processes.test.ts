@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openPorts } from '../../../src/activities/runtime/listeners.js';
@@ -61,6 +61,24 @@ describe('start', () => {
     await expect(adapter().start(step)).rejects.toMatchObject(
       failing('NotStarted', `nothing listens on port ${service.publicPort}`),
     );
+  });
+
+  it('is done once the status command agrees, and so is the stop: what listens on no port is found by it', async () => {
+    const scheduler = join(service.directory, 'scheduler-runs');
+    const settings = {
+      status: ['sh', '-c', 'test -e scheduler-runs || { echo no scheduler; exit 3; }'],
+      timeoutMs: 700,
+    };
+    await expect(adapter().start(service.step(settings))).rejects.toMatchObject(
+      failing('NotStarted', 'ends with 3; its last line: no scheduler'),
+    );
+    writeFileSync(scheduler, '');
+    await adapter().start(service.step(settings));
+    await expect(adapter().stop(service.step(settings))).rejects.toMatchObject(
+      failing('NotStopped', 'the ports are closed, but sh -c'),
+    );
+    rmSync(scheduler);
+    await adapter().stop(service.step(settings));
   });
 
   it('clears what an earlier try left half-started, and nothing that is not the service', async () => {
