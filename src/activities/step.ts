@@ -78,7 +78,10 @@ async function act<T>(
       await writeUndoFile(context).catch((error: unknown) => {
         if (!at.undo) throw fail('EvidenceUnwritable', `undo.md cannot be written: ${rootMessage(error)}`);
       });
-    } else if (!isBeside(run.kind)) await refuseOthers(home(host, run.environment), claimant(host, call));
+    } else if (!isBeside(run.kind)) {
+      await refuseOthers(home(host, run.environment), claimant(host, call));
+      if (preparing.includes(at.step)) await refuseMovedOn(context);
+    }
     for (const note of notes)
       await append({ id: note.id, kind: note.kind, at: note.at, data: { text: note.text, ...note.data } });
     const doing = `${run.kind} ${run.id} is at ${at.undo ? 'undo ' : ''}${at.step}`;
@@ -108,6 +111,9 @@ function attemptsOf(folder: string): string {
   const { activityId, workflowExecution } = Context.current().info;
   return join(folder, 'attempts', `${workflowExecution?.runId ?? 'none'}-${activityId}`);
 }
+
+/** Steps that come before the first change, made in vain where others went on meanwhile. */
+const preparing: StepName[] = ['fetch', 'backup', 'rehearse'];
 
 /**
  * No run is open here. Yet this one may have ended (its workflow was reset afterwards), or others may have been here since it resolved
