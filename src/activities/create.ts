@@ -43,7 +43,7 @@ export function createActivities(host: Host): Activities {
     rehearse: (call) => looks(call, rehearse),
     rehearseRestore: (call) => looks(call, (step) => besideChanges(step, rehearseRestore)),
     stop: (call) => changes(call, steps.stop),
-    standby: (call) => changes(call, (step) => onTarget(step, steps.standby)),
+    standby: (call) => changes(call, steps.standby),
     switch: (call, release) => changes(call, (step) => protecting(step, () => steps.switchCode(step, release))),
     migrate: (call) => changes(call, (step) => onTarget(step, steps.migrate)),
     start: (call, release) => changes(call, (step) => steps.start(step, release)),

@@ -32,6 +32,7 @@ import { otherImages } from './source/images/running.js';
 import { pointTags } from './source/images/tags.js';
 import { source } from './source/lookup.js';
 import type { Step } from './step.js';
+import { refuseOther } from './targets.js';
 
 /** The versions that this run needs, staged: what it goes to and, for a rollback, what alone knows the newer revisions. */
 export async function fetch(context: Step): Promise<StepResult> {
@@ -63,7 +64,9 @@ export async function standby(context: Step): Promise<StepResult> {
   const records = [];
   for (const store of stores(context.definition)) {
     context.progress(`copying ${store.name}`);
-    records.push(await store.standby(context));
+    const record = await store.standby(context);
+    refuseOther(context, store.name, record.live);
+    records.push(record);
   }
   await writeStandby(context.folder, records);
   return {

@@ -21,16 +21,23 @@ export async function targetsOf(context: StepContext): Promise<Targets> {
 /** Before a step acts on data: an env file that was edited since may name another database by now. Throws DataRefused, naming both. */
 export async function refuseOtherTargets(context: Step): Promise<void> {
   for (const store of stores(context.definition)) {
-    const planned = context.pinned.targets[store.name];
-    // A file that was not there yet is made by the release.
-    if (!planned || planned.oid === 'none') continue;
-    const now = await store.live(context);
-    if (now.oid === planned.oid && now.system === planned.system) continue;
-    throw fail(
-      'DataRefused',
-      `${store.name} is ${told(now)}, and was ${told(planned)} when this run began: something else was put in its place; look at it, then start anew`,
-    );
+    if (isTold(context.pinned.targets[store.name])) refuseOther(context, store.name, await store.live(context));
   }
+}
+
+/** The same of what was found already: a store that was left closed cannot be asked. Throws DataRefused. */
+export function refuseOther({ pinned }: Step, store: string, now: Target): void {
+  const planned = pinned.targets[store];
+  if (!isTold(planned) || (now.oid === planned.oid && now.system === planned.system)) return;
+  throw fail(
+    'DataRefused',
+    `${store} is ${told(now)}, and was ${told(planned)} when this run began: something else was put in its place; look at it, then start anew`,
+  );
+}
+
+/** A file that was not there yet is made by the release. */
+function isTold(target: Target | null | undefined): target is Target {
+  return target !== null && target !== undefined && target.oid !== 'none';
 }
 
 /** For preflights of others on this host. */
