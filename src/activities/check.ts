@@ -4,7 +4,7 @@ import { applies } from '../definition/plan.js';
 import { allEnded } from '../lib/all-ended.js';
 import type { CheckReport, CheckResult, Definition, Release } from '../model.js';
 import { checkClock } from './clock.js';
-import { unasked, type CommandRequest, type StepContext } from './context.js';
+import { isFailure, unasked, type CommandRequest, type StepContext } from './context.js';
 import type { CheckContext } from './checks/contract.js';
 import { runsLast } from './checks/lookup.js';
 import { onceIn, type OnceRecord } from './checks/once.js';
@@ -84,7 +84,7 @@ export async function watch(context: Step): Promise<CheckReport> {
     const asking = checkContext(context, context.definition, context.run.version, true);
     const results = await runChecks(watched, asking, { waits: (line) => context.progress(line) });
     refuseLeft(context);
-    const failed = results.some((result) => result.outcome === 'fail' && result.must === 'must');
+    const failed = results.some(isFailure);
     context.progress(`round ${round}: ${failed ? 'failed' : 'all passed'}`);
     if (failed || Date.now() >= until) return { phase: 'watch', results };
     await new Promise((wake) => setTimeout(wake, Math.min(5000, Math.max(0, until - Date.now()))));

@@ -70,6 +70,22 @@ export interface StepContext {
   record(id: string, kind: string, data: Record<string, unknown>): Promise<void>;
 }
 
+/** For `ok`: which exit code is right is the caller's business. */
+export const anyExitCode = Array.from({ length: 256 }, (_, code) => code);
+
+/** Whether it stops a release. */
+export function isFailure({ outcome, must }: Pick<CheckResult, 'outcome' | 'must'>): boolean {
+  return outcome === 'fail' && must === 'must';
+}
+
+/** `images: … is gone; ports: …` of what stops a release; '' where nothing does. */
+export function failuresIn(results: CheckResult[]): string {
+  return results
+    .filter(isFailure)
+    .map(({ name, seen }) => `${name}: ${seen}`)
+    .join('; ');
+}
+
 /** One unasked check of an adapter, in the shape of all others. */
 export function unasked(name: string, ok: boolean, expected: string, seen: string, where = 'unasked'): CheckResult {
   return { name, outcome: ok ? 'pass' : 'fail', must: 'must', expected, seen, where, tookMs: 0 };

@@ -2,6 +2,7 @@ import { fail } from '../errors.js';
 import type { Check, CheckResult, Definition, Release } from '../model.js';
 import { checkContext, expecting } from './check.js';
 import { runChecks } from './checks/run-checks.js';
+import { failuresIn } from './context.js';
 import type { Step } from './step.js';
 
 export interface CopyChecked {
@@ -24,9 +25,8 @@ export async function checkCopy(
   const due = checksOn(definition, copy.store);
   const asking = { ...checkContext(context, definition, release, true), rehearsal: { url: copy.url } };
   const results = await runChecks(due, asking);
-  const failed = results.filter(({ outcome, must }) => outcome === 'fail' && must === 'must');
-  if (failed.length > 0)
-    throw fail('CheckFailed', `${where}${failed.map(({ name, seen }) => `${name}: ${seen}`).join('; ')}`);
+  const failures = failuresIn(results);
+  if (failures) throw fail('CheckFailed', where + failures);
   return { results, notAsked: Object.keys(definition.verify).filter((name) => !(name in due)) };
 }
 

@@ -93,17 +93,10 @@ async function alembic(kind: Kind, superuser?: string): Promise<Killable> {
     return release;
   };
   const first = make('1', ['one']);
-  const env = join(project.directory, '../env');
   await applyFirst(project.step(first), project.directory, ['python3', '-m', 'alembic', 'upgrade', 'head']);
   const second = make('2', ['one', 'two', 'three']);
   return {
-    ...common(
-      project,
-      env,
-      3,
-      (attempt) => project.step(second, { at: { try: attempt }, previous: first }),
-      project.database,
-    ),
+    ...common(project, (attempt) => project.step(second, { at: { try: attempt }, previous: first })),
     look: () =>
       lookInPostgres(
         project.database,
@@ -134,16 +127,9 @@ async function django(kind: Kind, superuser?: string): Promise<Killable> {
   const second = project.release('2', texts);
   const manage = `${strike}\nimport os, sys\nos.environ["DJANGO_SETTINGS_MODULE"] = "settings"\nfrom django.core.management import execute_from_command_line\nexecute_from_command_line(sys.argv)\nif sys.argv[-1] == "--noinput": at("end")\n`;
   write(project.directory, { 'manage.py': manage });
-  const env = join(project.directory, '../env');
   const count = `SELECT count(*) FROM django_migrations WHERE app = 'shop'`;
   return {
-    ...common(
-      project,
-      env,
-      3,
-      (attempt) => project.step(second, { at: { try: attempt }, previous: first }),
-      project.database,
-    ),
+    ...common(project, (attempt) => project.step(second, { at: { try: attempt }, previous: first })),
     look: () =>
       project.database ? lookInPostgres(project.database, count) : Promise.resolve(lookInSqlite(project.url, count)),
   };
@@ -165,31 +151,29 @@ async function sequelize(modules: string, superuser?: string): Promise<Killable>
   project.release('1', { '1-one.js': texts['1-one.js'] });
   await applyFirst(project.step(), project.directory, ['node_modules/.bin/sequelize-cli', 'db:migrate']);
   const release = project.release('2', texts);
-  const env = join(project.directory, '../env');
   const step = (attempt: number): TestStep => {
     const made = project.step({ at: { try: attempt } });
     return { ...made, run: { ...made.run, version: release } };
   };
   return {
-    ...common(project, env, 3, step, project.database),
+    ...common(project, step),
     look: () => lookInPostgres(project.database, 'SELECT count(*)::int FROM "SequelizeMeta"'),
   };
 }
 
 function common(
-  project: { directory: string; remove(): Promise<void> },
-  env: string,
-  count: number,
+  project: { directory: string; database?: TestDatabase | undefined; remove(): Promise<void> },
   step: (attempt: number) => TestStep,
-  database: TestDatabase | undefined,
 ): Omit<Killable, 'look'> {
+  const { database } = project;
+  const env = join(project.directory, '../env');
   if (database) appendFileSync(env, `BACKUP_URL=${database.backupUrl}\nADMIN_URL=${database.adminUrl}\n`);
   const postgres = { url: '$DATABASE_URL', backup_url: '$BACKUP_URL', admin_url: '$ADMIN_URL' };
   const databases: Definition['databases'] | undefined = database && { main: { postgres } };
   return {
     directory: project.directory,
     env,
-    count,
+    count: 3,
     step: (run, attempt) => {
       const made = step(attempt);
       return {

@@ -1,6 +1,7 @@
 import { fail, rootMessage } from '../../errors.js';
 import type { Check } from '../../model.js';
 import type { CommandResult } from '../../lib/command.js';
+import { anyExitCode } from '../context.js';
 import type { CheckContext, Verdict } from './contract.js';
 import { mismatch } from './expectation.js';
 import { readPath } from './json-path.js';
@@ -38,8 +39,7 @@ export async function runCommandCheck(check: Check, context: CheckContext): Prom
       argv,
       ...(check.in === undefined ? {} : { in: check.in }),
       deadlineMs: withinMs,
-      // Which exit code is right is this check's business.
-      ok: Array.from({ length: 256 }, (_, code) => code),
+      ok: anyExitCode,
       ...(env.length ? { env: Object.fromEntries(env) as Record<string, string> } : {}),
     });
     const problems = problemsOf(result, expected, context, withinMs);

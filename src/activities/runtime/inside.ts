@@ -3,7 +3,7 @@ import { fail, rootMessage } from '../../errors.js';
 import type { CommandResult } from '../../lib/command.js';
 import { readJson } from '../../lib/files.js';
 import type { Argv, At, Definition, Run } from '../../model.js';
-import type { CommandRequest } from '../context.js';
+import { anyExitCode, type CommandRequest } from '../context.js';
 import { imagesOf, imagesOverride } from '../source/images/record.js';
 import { composeArgv, projectName } from './compose/arguments.js';
 import { inspectContainers, projectContainers, type Container } from './docker-state.js';
@@ -180,7 +180,7 @@ exit 1
 
 async function endMarked(read: Asker['read'], { id }: Container, pattern: string): Promise<void> {
   const argv = ['docker', 'exec', id, 'sh', '-c', endScript, 'sh', pattern];
-  const { exitCode, tail } = await read({ argv, ok: Array.from({ length: 256 }, (_, code) => code) });
+  const { exitCode, tail } = await read({ argv, ok: anyExitCode });
   if (exitCode === 0 || /is not running|no such container/i.test(tail)) return;
   const said = tail.trim().split('\n').at(-1) ?? '';
   throw fail('CommandFailed', `a kill inside container ${id.slice(0, 12)} was not confirmed: ${said}`);

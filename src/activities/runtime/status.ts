@@ -1,10 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { fail } from '../../errors.js';
-import type { StepContext } from '../context.js';
+import { anyExitCode, type StepContext } from '../context.js';
 import { requestFor, settingsOf } from './settings.js';
 
 const pauseMs = 200;
-const anyCode = Array.from({ length: 256 }, (_, code) => code);
 
 /**
  * Waits until the system's own status command agrees that all runs (exit code 0), or that nothing does. Ports are
@@ -15,7 +14,7 @@ export async function awaitStatus(context: StepContext, wanted: 'runs' | 'stoppe
   if (!status) return;
   const deadline = Date.now() + timeoutMs;
   for (;;) {
-    const { exitCode, tail } = await context.read({ ...requestFor(context, status), ok: anyCode });
+    const { exitCode, tail } = await context.read({ ...requestFor(context, status), ok: anyExitCode });
     if ((exitCode === 0) === (wanted === 'runs')) return;
     if (Date.now() > deadline) {
       const said = `${status.join(' ')} ends with ${exitCode}; its last line: ${tail.trim().split('\n').at(-1) || 'none'}`;

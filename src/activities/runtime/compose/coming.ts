@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { fail } from '../../../errors.js';
 import { readJson, sha256File, writeAtomic } from '../../../lib/files.js';
 import type { Release } from '../../../model.js';
-import type { StepContext } from '../../context.js';
+import { failuresIn, type StepContext } from '../../context.js';
 import { gitEnvironment, isCheckout } from '../../source/git-command.js';
 import { composeFiles, composeOf, hasFiles } from './arguments.js';
 import { judgeProject } from './checks.js';
@@ -25,14 +25,8 @@ export async function checkComing(context: StepContext, release: Release): Promi
     await lay(context, context.staged(release), folder);
     if (!hasFiles(coming.definition))
       throw fail('BadDefinition', `${place(context)}: ${release.version} has no ${composeFiles(coming.definition).join(', ')}`); // prettier-ignore
-    const wrong = (await judgeProject(coming, place(context))).filter(
-      ({ outcome, must }) => outcome === 'fail' && must === 'must',
-    );
-    if (wrong.length > 0)
-      throw fail(
-        'BadDefinition',
-        `${release.version} cannot be started: ${wrong.map(({ name, seen }) => `${name}: ${seen}`).join('; ')}`,
-      );
+    const failures = failuresIn(await judgeProject(coming, place(context)));
+    if (failures) throw fail('BadDefinition', `${release.version} cannot be started: ${failures}`);
     await writeAtomic(notePath(context, release), JSON.stringify(await hashes(coming)));
   } finally {
     await rm(dirname(folder), { recursive: true, force: true });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { parse } from 'yaml';
 import { fail } from '../../../errors.js';
 import type { Definition } from '../../../model.js';
-import type { StepContext } from '../../context.js';
+import { anyExitCode, type StepContext } from '../../context.js';
 import { projectContainers, type Container } from '../docker-state.js';
 import { guardValues } from '../guard.js';
 import { composeArgv, composeOf, projectName } from './arguments.js';
@@ -35,7 +35,7 @@ export async function readProject(context: StepContext, override?: string): Prom
   const argv = [...composeArgv(context.definition, override), 'config'];
   // Where the files are that are asked about: the checkout, or what comes into it.
   const cwd = context.definition.directory;
-  const request = { cwd, env: guardValues(context), ok: Array.from({ length: 256 }, (_, code) => code) };
+  const request = { cwd, env: guardValues(context), ok: anyExitCode };
   // Twice, since its warnings alone may be read for names: beside them stands no value.
   const [{ tail }, { exitCode, stdout = '' }] = await Promise.all([
     context.look({ ...request, argv: [...argv, '--quiet'] }),
