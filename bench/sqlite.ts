@@ -13,6 +13,8 @@ const ours = 'ours: copied, rows and file hashed, quick_check';
 // `.backup` copies a hundred pages at a time, and begins anew whenever another process has written: beside this writer it never ends.
 const peer = 'sqlite3 VACUUM INTO, quick_check, sha256sum';
 
+const quickCheck = ['PRAGMA mmap_size = 1099511627776', 'PRAGMA quick_check'];
+
 /** A11: a file that is written 500 times a second, in turn with what people do without us. */
 export const bench: Bench = {
   title: 'a hot backup of a SQLite file under writes against VACUUM INTO, quick_check and sha256sum',
@@ -52,7 +54,7 @@ async function measureSize(
             const committed = await rowsOf(file);
             await writeFile(log, '');
             const taken = await store.backup(context, folder);
-            await sh('sqlite3', [`file:${join(folder, taken.file)}?immutable=1`, 'PRAGMA quick_check']);
+            await sh('sqlite3', [`file:${join(folder, taken.file)}?immutable=1`, ...quickCheck]);
             stalls = [...stalls, ...(await readFile(log, 'utf8')).split('\n').filter(Boolean).map(Number)];
             const found = taken.contents.tables.jobs?.rows ?? 0;
             if (found < committed)
@@ -65,7 +67,7 @@ async function measureSize(
             const copy = join(home, 'peer.db');
             await rm(copy, { force: true });
             await sh('sqlite3', [file, `VACUUM INTO '${copy}'`]);
-            await sh('sqlite3', [copy, 'PRAGMA quick_check']);
+            await sh('sqlite3', [copy, ...quickCheck]);
             await sh('sha256sum', [copy]);
           },
         },
@@ -110,8 +112,9 @@ async function measureSize(
   }
 }
 
+/** Counting them would read the whole file. */
 async function rowsOf(file: string): Promise<number> {
-  return Number((await sh('sqlite3', [file, 'SELECT count(*) FROM jobs'])).stdout);
+  return Number((await sh('sqlite3', [file, 'SELECT max(id) FROM jobs'])).stdout);
 }
 
 const round = (value: number) => Math.round(value * 100) / 100;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { bundleWorkflows } from '../../src/lib/builds.js';
 import { approve, asked } from './looks.js';
-import { ending, startProcess, until, withStand, type WorkerProcess } from './stand.js';
+import { ending, startProcess, until, withStand } from './stand.js';
 
 const buildId = (code: string) => createHash('sha256').update(code).digest('hex').slice(0, 12);
 
@@ -18,7 +18,6 @@ describe('a new build of the workflows', () => {
       next.includes("await check('verify')") && !next.includes("await check('preflight')"),
       'the bundle holds the step to change',
     ).toBe(true);
-    let successor: WorkerProcess | undefined;
     await withStand(async ({ start, worker, state, shop, client, environment }) => {
       const parked = await start('deploy', { version: '1.0.0', by: 'bob' });
       await asked(parked, 'go');
@@ -26,7 +25,7 @@ describe('a new build of the workflows', () => {
       const codePath = join(state, 'builds', `${buildId(next)}.js`);
       await writeFile(codePath, next);
       await worker.kill();
-      successor = await startProcess({
+      const successor = await startProcess({
         connection: { address: inject('temporal') },
         namespace: client.options.namespace,
         host: 'localhost',
@@ -34,27 +33,32 @@ describe('a new build of the workflows', () => {
         stateRoot: state,
         build: { id: buildId(next), codePath },
       });
-      expect((await readdir(join(state, 'builds'))).sort()).toEqual(
-        [`${buildId(old)}.js`, `${buildId(next)}.js`].sort(),
-      );
-      await approve(parked, 'go');
-      const report = await ending(parked);
-      expect(report).toMatchObject({ outcome: 'deployed', current: '1.0.0' });
-      expect(report.steps.slice(0, 2)).toEqual(['resolve: done', 'preflight: done']);
-      expect((await (await fetch(`${shop.url}/health`)).json()) as object).toMatchObject({ version: '1.0.0' });
+      try {
+        expect((await readdir(join(state, 'builds'))).sort()).toEqual(
+          [`${buildId(old)}.js`, `${buildId(next)}.js`].sort(),
+        );
+        await approve(parked, 'go');
+        const report = await ending(parked);
+        expect(report).toMatchObject({ outcome: 'deployed', current: '1.0.0' });
+        expect(report.steps.slice(0, 2)).toEqual(['resolve: done', 'preflight: done']);
+        expect((await (await fetch(`${shop.url}/health`)).json()) as object).toMatchObject({ version: '1.0.0' });
 
-      const fresh = await start('deploy', { version: '2.0.0', by: 'bob' });
-      const steps = await until(async () =>
-        (await fresh.query<{ steps: { name: string; state: string }[] }>('status')).steps.find(
-          (step) => step.name === 'verify',
-        ),
-      );
-      expect(steps.name).toBe('verify');
-      const builds = async (runId: string) =>
-        (await client.workflow.getHandle(environment, runId).describe()).searchAttributes
-          .TemporalWorkerDeploymentVersion;
-      expect(await builds((await fresh.describe()).runId)).toEqual([`slipway:${buildId(next)}`]);
-      await fresh.terminate();
-    }).finally(() => successor?.kill());
+        const fresh = await start('deploy', { version: '2.0.0', by: 'bob' });
+        const steps = await until(async () =>
+          (await fresh.query<{ steps: { name: string; state: string }[] }>('status')).steps.find(
+            (step) => step.name === 'verify',
+          ),
+        );
+        expect(steps.name).toBe('verify');
+        const builds = async (runId: string) =>
+          (await client.workflow.getHandle(environment, runId).describe()).searchAttributes
+            .TemporalWorkerDeploymentVersion;
+        expect(await builds((await fresh.describe()).runId)).toEqual([`slipway:${buildId(next)}`]);
+        await fresh.terminate();
+      } finally {
+        // Before the folder goes: it may still write there.
+        await successor.kill();
+      }
+    });
   }, 180_000);
 });

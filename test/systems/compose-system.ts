@@ -106,7 +106,7 @@ volumes: { checks: }
   }
 }
 
-/** `held` waits in its container while /checks/hold is there; `inside` of 2.0.0 waits in its container until /checks/go is there. */
+/** `held` waits in its container while /checks/hold is there; `inside` waits in its container, but in 1.0.0, until /checks/go is there. */
 function definition(name: string, directory: string, port: number): string {
   return `system: ${name}
 environments:
@@ -123,7 +123,7 @@ preflight:
   held: { command: [sh, -c, "test ! -e /checks/hold || sleep 299"], in: app }
 verify:
   inside:
-    command: [sh, -c, 'echo $$ >>/checks/pids; [ $(cat /srv/VERSION) != 2.0.0 ] || test -e /checks/go || sleep 300; cat /srv/VERSION']
+    command: [sh, -c, 'echo $$ >>/checks/pids; [ $(cat /srv/VERSION) = 1.0.0 ] || test -e /checks/go || sleep 300; cat /srv/VERSION']
     in: app
     within: 2m
     expect: { stdout: "{version}" }
