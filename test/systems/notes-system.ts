@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../src/lib/server-process.js';
@@ -13,6 +13,8 @@ export interface NotesSystem extends Served {
   shown(): string;
   /** As a user does. */
   note(text: string): Promise<void>;
+  /** Makes each Python program that is called with that word wait: what reads and copies data when its work is done, any other before it begins. */
+  hold(word: string): { inside: () => boolean; release: () => void };
 }
 
 const server = `
@@ -56,6 +58,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()
 `;
 
+/** Python runs it at the start of each program. */
+const holding = `
+import atexit, os, sys, time
+words = [os.path.basename(word) for word in sys.orig_argv[1:]]
+def wait():
+    for path in [os.path.join(os.path.dirname(__file__), word) for word in words]:
+        while os.path.exists(path):
+            open(path + '.in', 'w').close()
+            time.sleep(0.02)
+if {'sqlite.py', 'tree.py'} & set(words): atexit.register(wait)
+else: wait()
+`;
+
 const script = `
 case $1 in
   start) setsid python3 server.py $3 </dev/null >>server.log 2>&1 & echo $! >server.pid ;;
@@ -73,6 +88,10 @@ export async function withNotes(use: (system: NotesSystem) => Promise<void>): Pr
   git(folder, 'clone', '--quiet', origin, directory);
   git(directory, 'checkout', '--quiet', '--detach', 'HEAD~1');
   for (const name of ['data', 'uploads']) mkdirSync(join(directory, name));
+  const holds = join(folder, 'holds');
+  mkdirSync(holds);
+  writeFileSync(join(holds, 'sitecustomize.py'), holding);
+  writeFileSync(join(directory, '.env'), `PYTHONPATH=${holds}\n`);
   writeFileSync(join(directory, 'data', 'notes.db'), '');
   mkdirSync(systems);
   cpSync(new URL('../../examples/shop/people.yaml', import.meta.url), join(folder, 'people.yaml'));
@@ -88,6 +107,12 @@ export async function withNotes(use: (system: NotesSystem) => Promise<void>): Pr
         const answer = await fetch(`http://127.0.0.1:${port}/notes`, { method: 'POST', body: text });
         if (!answer.ok) throw new Error(`a note was answered ${answer.status}`);
       },
+      hold: (word) => {
+        const path = join(holds, word);
+        rmSync(`${path}.in`, { force: true });
+        writeFileSync(path, '');
+        return { inside: () => existsSync(`${path}.in`), release: () => rmSync(path) };
+      },
     });
   } finally {
     await served.close();
@@ -100,7 +125,7 @@ function makeOrigin(origin: string): void {
   mkdirSync(origin);
   git(origin, 'init', '--quiet', '--initial-branch=main');
   for (const version of ['2.0.0', '3.0.0']) {
-    const files = { VERSION: `${version}\n`, 'server.py': server, 'proxy.py': proxy, 'run.sh': script, '.gitignore': 'data/\nuploads/\n*.log\n*.pid\n' };
+    const files = { VERSION: `${version}\n`, 'server.py': server, 'proxy.py': proxy, 'run.sh': script, '.gitignore': 'data/\nuploads/\n.env\n*.log\n*.pid\n__pycache__/\n' };
     commit(origin, files);
     git(origin, 'tag', '-a', `v${version}`, '-m', version);
   }
@@ -110,7 +135,7 @@ function definition(directory: string, port: number, inner: number): string {
   const run = (what: string) => `[sh, run.sh, ${what}, "${port}", "${inner}"]`;
   return `system: notes
 environments:
-  local: { host: localhost, directory: ${directory}, url: "http://127.0.0.1:${port}" }
+  local: { host: localhost, directory: ${directory}, env_file: .env, url: "http://127.0.0.1:${port}" }
 source:
   git: { version_file: VERSION }
 runtime:

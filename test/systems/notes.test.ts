@@ -1,21 +1,58 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { withNotes } from './notes-system.js';
+import { follow } from '../faults/follow.js';
+import { withNotes, type NotesSystem } from './notes-system.js';
 
 describe('a system of a SQLite file and a tree of uploads', { timeout: 300_000 }, () => {
-  it('gets both back, of one moment, when a release that spoilt them fails at verify; what it left is kept', () =>
+  it('gets both back, of one moment, when a release that spoilt them fails at verify, with its worker killed in the backup, the copies, the restore and the swap', () =>
     withNotes(async (system) => {
       expect((await system.go('deploy', { version: '2.0.0' })).outcome).toBe('deployed');
       for (const text of ['one', 'two', 'three', 'four']) await system.note(text);
-      const before = system.shown();
+      const [before, copies] = [system.shown(), besides(system)];
       expect(before).toMatch(/VALUES\(4,'four','4\.txt'\)[^]*4\.txt\nonetwothreefour$/);
 
-      const spoilt = await system.go('deploy', { version: '3.0.0' });
-      expect(spoilt, spoilt.reason).toMatchObject({ outcome: 'rolled-back', current: '2.0.0' });
+      const backup = system.hold('copy');
+      const run = follow(await system.start('deploy', { version: '3.0.0' }));
+      const kill = async (held: typeof backup, next?: string) => {
+        await run.until(held.inside);
+        await system.worker.kill();
+        const following = next === undefined ? undefined : system.hold(next);
+        held.release();
+        await system.worker.restart();
+        return following!;
+      };
+      // SQLite has written its backup, which has no name yet; the copy of the uploads is whole, and not yet one.
+      const copied = await kill(backup, 'quick');
+      const started = await kill(copied, 'server.py');
+      // Without its copy the file is restored from the backup, and the uploads come from theirs.
+      await run.until(started.inside);
+      expect(partsOf(system)).toEqual([]);
+      const [copy = ''] = besides(system)[0]!.filter((name) => /\.s-[0-9a-f]+$/.test(name) && !copies[0]!.includes(name));
+      for (const name of [copy, `${copy}.json`]) rmSync(join(system.directory, 'data', '.slipway', name));
+      const restored = system.hold('checked');
+      started.release();
+      // The file is swapped, and the uploads have just been.
+      await kill(await kill(restored, 'exchange'));
+
+      const spoilt = await run.ended;
+      expect(spoilt, spoilt.reason).toMatchObject({ outcome: 'rolled-back', current: '2.0.0', problem: 'CheckFailed' });
       expect(system.shown()).toBe(before);
       await system.note('five');
-      const replaced = [join(system.directory, 'data', '.slipway'), join(system.directory, '.slipway')].map((folder) => readdirSync(folder).filter((name) => /\.r-[0-9a-f]+$/.test(name)));
-      expect(replaced).toEqual([[expect.stringMatching(/^notes\.db\.r-/)], [expect.stringMatching(/^uploads\.r-/)]]);
+      const added = besides(system).map((names, index) => names.filter((name) => !copies[index]!.includes(name)));
+      expect(added).toEqual(
+        ['notes.db', 'uploads'].map((name) => ['', '.json'].map((end) => expect.stringMatching(`^${name}\\.r-[0-9a-f]{12}${end}$`) as string)),
+      );
+      expect(partsOf(system)).toEqual([]);
     }));
 });
+
+function besides({ directory }: NotesSystem): string[][] {
+  return ['data/.slipway', '.slipway'].map((folder) => readdirSync(join(directory, folder)).sort());
+}
+
+/** What a killed attempt left among the records, the backups and beside the stores. */
+function partsOf({ home, directory }: NotesSystem): string[] {
+  const names = [home, directory].flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }));
+  return names.filter((name) => /\.part$|\/(plain|looked)\/./.test(name));
+}

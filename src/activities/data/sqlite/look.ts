@@ -1,9 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { StepContext } from '../../context.js';
 import type { StoreBackup } from '../contract.js';
-import { runSqlite } from './program.js';
+import { readOutput } from '../read-output.js';
+import { sqliteArgv } from './program.js';
 
 type Tables = StoreBackup['contents']['tables'];
 export type Looked = Pick<StoreBackup, 'contents' | 'catalog'> & {
@@ -19,24 +17,15 @@ export type Looked = Pick<StoreBackup, 'contents' | 'catalog'> & {
  */
 export async function lookAt(context: StepContext, file: string, option?: 'checked' | 'live'): Promise<Looked> {
   const args = ['look', file, ...(option ? [option] : [])];
-  const { tables, ...found } = await answer<{ tables: Tables } & Omit<Looked, 'contents'>>(context, args);
+  const { tables, ...found } = JSON.parse(await ask(context, args)) as { tables: Tables } & Omit<Looked, 'contents'>;
   return { contents: { tables }, ...found };
 }
 
 /** Rows and a hash of each table, beside whoever uses the file. */
 export async function countTables(context: StepContext, file: string): Promise<Tables> {
-  return (await answer<{ tables: Tables }>(context, ['count', file])).tables;
+  return (JSON.parse(await ask(context, ['count', file])) as { tables: Tables }).tables;
 }
 
-/** By a file: thousands of tables do not fit into what is kept of a command's output. */
-async function answer<T>(context: StepContext, args: string[]): Promise<T> {
-  const folder = join(context.folder, 'looked');
-  const outputFile = join(folder, `${randomUUID()}.json`);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  try {
-    await runSqlite(context, args, { outputFile });
-    return JSON.parse(await readFile(outputFile, 'utf8')) as T;
-  } finally {
-    await rm(outputFile, { force: true });
-  }
+async function ask(context: StepContext, args: string[]): Promise<string> {
+  return readOutput(context, await sqliteArgv(context, args));
 }

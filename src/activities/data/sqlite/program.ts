@@ -14,6 +14,9 @@ export async function runSqlite(
   args: string[],
   more: Pick<CommandRequest, 'input' | 'ok' | 'outputFile'> = {},
 ): Promise<CommandResult> {
-  const argv = [await context.tools.find('python3'), program, ...args];
-  return context.read({ argv, deadlineMs: dayMs, ...more });
+  return context.read({ argv: await sqliteArgv(context, args), deadlineMs: dayMs, ...more });
+}
+
+export async function sqliteArgv(context: StepContext, args: string[]): Promise<string[]> {
+  return [await context.tools.find('python3'), program, ...args];
 }
