@@ -2,17 +2,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { freePort } from '../../src/lib/server-process.js';
+import { compiled } from '../stack/compiled.js';
 import { inSystems, shop } from '../definition/fixture.js';
 
-const program = [
-  process.execPath,
-  '--import',
-  import.meta.resolve('tsx'),
-  fileURLToPath(new URL('../../src/client.ts', import.meta.url)),
-];
+const program = [process.execPath, await compiled(new URL('../../src/client.ts', import.meta.url))];
 
 it('slipway dev gives a server, its UI and a worker, by which the other commands work; Ctrl-C ends them all', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-dev-'));

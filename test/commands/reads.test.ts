@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EvidenceAnswer } from '../../src/activities/index.js';
 import { fail } from '../../src/errors.js';
 import type { HistoryEntry, Journal, Plan } from '../../src/model.js';
+import { compiled } from '../stack/compiled.js';
 import { gate, hostState, openStage, type Stage } from './stage.js';
 
 let stage: Stage;
@@ -306,13 +306,9 @@ describe('what is not there', () => {
 it('needs nothing but Temporal: the program works in an empty folder', async () => {
   const { environment } = await stage.environment();
   const cwd = await mkdtemp(join(tmpdir(), 'slipway-empty-'));
-  const client = fileURLToPath(new URL('../../src/client.ts', import.meta.url));
+  const client = await compiled(new URL('../../src/client.ts', import.meta.url));
   const env = { PATH: process.env.PATH ?? '', HOME: cwd, ...stage.env };
-  const child = spawn(
-    process.execPath,
-    ['--import', import.meta.resolve('tsx'), client, 'status', environment, '--json'],
-    { cwd, env },
-  );
+  const child = spawn(process.execPath, [client, 'status', environment, '--json'], { cwd, env });
   let out = '';
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
   const code = await new Promise((resolve) => child.once('close', resolve));

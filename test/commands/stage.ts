@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
 import type { Activities, HostState } from '../../src/activities/index.js';
 import type { Cli } from '../../src/client/cli.js';
@@ -9,6 +8,7 @@ import { runCli } from '../../src/client/run-cli.js';
 import { dataConverter } from '../../src/codec/data-converter.js';
 import { registerSearchAttributes } from '../../src/lib/search-attributes.js';
 import type { Call, Choice, Kind, Outline, Run, StepName } from '../../src/model.js';
+import { workflowBundle } from '../stack/compiled.js';
 import { plainStyle } from '../../src/view/style.js';
 
 export type Fakes = { [Name in keyof Activities]?: (...args: Parameters<Activities[Name]>) => unknown };
@@ -53,10 +53,10 @@ export async function openStage(): Promise<Stage> {
   Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   const address = inject('temporal');
   const namespace = `cli-${randomUUID().slice(0, 8)}`;
-  const [connection, native, { code }] = await Promise.all([
+  const [connection, native, code] = await Promise.all([
     Connection.connect({ address }),
     NativeConnection.connect({ address }),
-    bundle(),
+    workflowBundle(),
   ]);
   await makeNamespace(connection, namespace);
   const env = { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace, SLIPWAY_USER: 'ann' };
@@ -166,11 +166,6 @@ async function makeNamespace(connection: Connection, namespace: string): Promise
       if (Date.now() > end) throw error;
     }
   }
-}
-
-function bundle() {
-  const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
-  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
 }
 
 function fakeHost(environment: string, changes: Partial<Outline>): Fakes {

@@ -1,6 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { isDeepStrictEqual } from 'node:util';
 import type { StandbyRecord } from '../../src/activities/data/contract.js';
@@ -8,6 +7,7 @@ import { comparable } from '../../src/activities/data/postgres/catalog.js';
 import { findTools } from '../../src/lib/tools.js';
 import type { Killed } from '../activities/data/postgres/killed.js';
 import { databaseOddities, essence, makeShop, oddities, type Shop } from '../activities/data/postgres/shop.js';
+import { compiled } from '../stack/compiled.js';
 import { generator } from './generator.js';
 
 export interface PutBacks {
@@ -158,8 +158,8 @@ async function failAndTakeBack(shop: Shop, random: () => number): Promise<{ stor
 
 /** True if it was killed before it had ended. */
 async function kill(shop: Shop, what: Omit<Killed, 'folder' | 'env'>): Promise<boolean> {
-  const program = fileURLToPath(new URL('../activities/data/postgres/killed.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', program], { stdio: ['pipe', 'ignore', 'ignore'] });
+  const program = await compiled(new URL('../activities/data/postgres/killed.ts', import.meta.url));
+  const child = spawn(process.execPath, [program], { stdio: ['pipe', 'ignore', 'ignore'] });
   child.stdin.end(JSON.stringify({ folder: shop.folder, env: `${shop.folder}/.env`, ...what } satisfies Killed));
   const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
   return signal === 'SIGKILL';

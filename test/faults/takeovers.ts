@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { compiled } from '../stack/compiled.js';
 import { freshDatabase } from '../stack/database.js';
 import { act, type Act } from './act.js';
 import { childrenOf, isGuard } from './at-work.js';
@@ -123,8 +123,8 @@ async function effects({ folder, database, trial }: Omit<Act, 'attempt'>): Promi
 
 /** The first attempt, in a process of its own, which is at the act once this resolves. */
 async function begin(given: Omit<Act, 'attempt'>): Promise<ChildProcess> {
-  const program = fileURLToPath(new URL('act-process.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', program, JSON.stringify({ ...given, attempt: 1 })], {
+  const program = await compiled(new URL('act-process.ts', import.meta.url));
+  const child = spawn(process.execPath, [program, JSON.stringify({ ...given, attempt: 1 })], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await Promise.race([once(child.stdout as NodeJS.ReadableStream, 'data'), once(child, 'exit')]);

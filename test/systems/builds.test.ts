@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
-import { bundleWorkflows } from '../../src/lib/builds.js';
+import { workflowBundle } from '../stack/compiled.js';
 import { approve, asked } from './looks.js';
 import { ending, startProcess, until, withStand } from './stand.js';
 
@@ -10,7 +10,7 @@ const buildId = (code: string) => createHash('sha256').update(code).digest('hex'
 
 describe('a new build of the workflows', () => {
   it('takes the new runs, while a run that waits since before ends on the build it began on', async () => {
-    const old = await bundleWorkflows();
+    const old = await workflowBundle();
     // Another step in the same place: a run of the old build would not get on with this one.
     // The mark stands first: after the inline source map it would be decoded as part of that.
     const next = `// the next build\n${old.replaceAll("await check('preflight')", "await check('verify')")}`;

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Connection, WorkflowHandle } from '@temporalio/client';
 import { buildShop } from '../../examples/shop/build.js';
-import { bundleWorkflows } from '../../src/lib/builds.js';
 import { sha256File } from '../../src/lib/files.js';
 import type { Report, Status } from '../../src/model.js';
+import { compiled, workflowBundle } from '../stack/compiled.js';
 import { freshDatabase } from '../stack/database.js';
 import { serve, type Served } from './serve.js';
 
@@ -50,7 +50,7 @@ export async function withStand(use: (stand: Stand) => Promise<void>, settings: 
   await keepLedger(shop.systems, join(folder, 'ledger'), settings.definition);
   if (!settings.npm) await installByCopy(shop.systems);
   const state = join(folder, 'state');
-  if (settings.workflows) await keepBuild(state, settings.workflows(await bundleWorkflows()));
+  if (settings.workflows) await keepBuild(state, settings.workflows(await workflowBundle()));
   const served = await serve('shop/local', { systems: shop.systems, state }, settings.servers?.temporal);
   try {
     await use({
@@ -117,10 +117,10 @@ export async function makeNamespace(connection: Connection, namespace: string): 
 }
 
 export async function startProcess(settings: { stateRoot?: string; [name: string]: unknown }): Promise<WorkerProcess> {
-  const path = new URL('worker-process.ts', import.meta.url).pathname;
+  const path = await compiled(new URL('worker-process.ts', import.meta.url));
   const open = async () => {
     const build = await builtBefore(settings.stateRoot);
-    const child = spawn(process.execPath, ['--import', 'tsx', path, JSON.stringify({ ...build, ...settings })], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [path, JSON.stringify({ ...build, ...settings })], { stdio: ['ignore', 'pipe', 'inherit'] });
     await new Promise<void>((ready, failed) => {
       child.stdout.once('data', () => ready());
       child.once('exit', (code) => failed(new Error(`the worker ended with ${code}`)));

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { fileURLToPath } from 'node:url';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
 import type { Activities } from '../../src/activities/index.js';
 import { dataConverter } from '../../src/codec/data-converter.js';
 import { registerSearchAttributes } from '../../src/lib/search-attributes.js';
+import { workflowBundle } from '../stack/compiled.js';
 import type { Call, Choice, Kind, Outline, Report, Resolved, Run, Status, StepName } from '../../src/model.js';
 
 export type Fakes = { [Name in keyof Activities]?: (...args: Parameters<Activities[Name]>) => unknown };
@@ -75,15 +75,6 @@ interface Settings {
   identity?: string;
 }
 
-let bundle: Promise<string> | undefined;
-/** The workflows of this source tree, bundled once. */
-export function code(): Promise<string> {
-  const path = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
-  const logger = new DefaultLogger('WARN');
-  bundle ??= bundleWorkflowCode({ workflowsPath: path, logger }).then((made) => made.code);
-  return bundle;
-}
-
 /** A real server and the real workflows over fake activities, in an environment of its own; `before` false leaves the worker to the test. */
 export async function withBench(settings: Settings, use: (bench: Bench) => Promise<void>): Promise<void> {
   quiet();
@@ -109,7 +100,7 @@ export async function withBench(settings: Settings, use: (bench: Bench) => Promi
       Worker.create({
         ...common,
         taskQueue,
-        workflowBundle: { code: await code() },
+        workflowBundle: { code: await workflowBundle() },
         activities: { environments: activities.environments },
       }),
       Worker.create({ ...common, taskQueue: environment, activities }),

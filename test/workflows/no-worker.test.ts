@@ -1,7 +1,8 @@
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { describe, expect, inject, it } from 'vitest';
 import { dataConverter } from '../../src/codec/data-converter.js';
-import { code, ending, withBench } from './harness.js';
+import { workflowBundle } from '../stack/compiled.js';
+import { ending, withBench } from './harness.js';
 
 describe('an environment whose host has no worker', () => {
   it('ends a run unchanged, with what to type, and holds nothing', async () => {
@@ -25,7 +26,7 @@ describe('an environment whose host has no worker', () => {
 
 /** The control worker alone, with the minute that a host is given made a second. */
 async function withControl(environment: string, use: () => Promise<void>): Promise<void> {
-  const whole = await code();
+  const whole = await workflowBundle();
   const hasty = whole.replace("scheduleToStartTimeout: '60 seconds'", "scheduleToStartTimeout: '1 second'");
   expect(hasty === whole, 'the bundle holds the minute').toBe(false);
   const connection = await NativeConnection.connect({ address: inject('temporal') });

@@ -4,7 +4,7 @@ import { DefaultLogger, Runtime, Worker, type ReplayWorkerOptions } from '@tempo
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { describe, expect, it } from 'vitest';
 import { dataConverter } from '../../src/codec/data-converter.js';
-import { code } from './harness.js';
+import { workflowBundle } from '../stack/compiled.js';
 import { readHistory } from './history-file.js';
 import { stories, type Told } from './stories.js';
 
@@ -48,7 +48,7 @@ describe('recorded histories', () => {
 
 /** What each came to: undefined, or the error. */
 async function replayed(recorded: [string, Told][]): Promise<[string, Error | undefined][]> {
-  const options: ReplayWorkerOptions = { workflowBundle: { code: await code() }, dataConverter };
+  const options: ReplayWorkerOptions = { workflowBundle: { code: await workflowBundle() }, dataConverter };
   const results: [string, Error | undefined][] = [];
   const histories = recorded.map(([, { workflowId, history }]) => ({ workflowId, history }));
   for await (const { error } of Worker.runReplayHistories(options, histories))

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { compiled } from '../../../stack/compiled.js';
 import type { Killed } from './killed.js';
 import { makeShop, type Shop } from './shop.js';
 
@@ -27,9 +27,8 @@ describe(`a worker killed in the middle (seed ${seed})`, { timeout: 180_000 }, (
     points: { at: number; delayMs: number | null },
     argument?: Killed['argument'],
   ): Promise<boolean> => {
-    const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('killed.ts', import.meta.url))], {
-      stdio: ['pipe', 'inherit', 'inherit'],
-    });
+    const program = await compiled(new URL('killed.ts', import.meta.url));
+    const child = spawn(process.execPath, [program], { stdio: ['pipe', 'inherit', 'inherit'] });
     child.stdin.end(
       JSON.stringify({ folder: shop.folder, env: `${shop.folder}/.env`, act, argument, ...points } satisfies Killed),
     );
