@@ -131,7 +131,6 @@ export interface Runtime {
   };
   container?: {
     name: string;
-    image: string;
     start: Argv;
     stop: Argv;
     volume?: string;

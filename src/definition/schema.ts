@@ -139,7 +139,6 @@ export const sections = {
       .optional(),
     container: object({
       name: filled().describe('Name of the container'),
-      image: filled().describe('Image without tag'),
       start: argv().describe('Starts it'),
       stop: argv().describe('Stops it'),
       volume: filled().describe('Volume with its data').optional(),

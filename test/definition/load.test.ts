@@ -219,7 +219,7 @@ describe('validateFile', () => {
         database,
       );
     const container = (name: string, port: number) =>
-      `container: { name: ${name}, image: ${name}, start: [sh, start.sh], stop: [sh, stop.sh], ports: [${port}], volume: data }`;
+      `container: { name: ${name}, start: [sh, start.sh], stop: [sh, stop.sh], ports: [${port}], volume: data }`;
     const both = async (one: string, other: string) => {
       let found: string[] = [];
       await inSystems({ 'shop.yaml': own(shop, one), 'cafe.yaml': own(second, other) }, async (dir) => {

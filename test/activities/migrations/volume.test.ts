@@ -22,7 +22,6 @@ describeWithDocker('revisions in a file of a volume', () => {
       runtime: {
         container: {
           name,
-          image: baseImage,
           start: ['true'],
           stop: ['true'],
           ports: [],

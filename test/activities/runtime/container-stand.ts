@@ -42,7 +42,6 @@ docker run --detach --init --stop-timeout 1 --name ${name} --env DIES --env TOKE
   writeFileSync(join(directory, '.env'), `TOKEN='a$b"c'\n`);
   const container = {
     name,
-    image: name,
     start: ['sh', 'start.sh'],
     stop: ['sh', 'stop.sh'],
     ports: [port],

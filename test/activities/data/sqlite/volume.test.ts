@@ -81,7 +81,7 @@ describeWithDocker('a SQLite file in a volume', { timeout: 180_000 }, () => {
     await expect(of({ volume: 'nothing' })).rejects.toThrow(/volume nothing: there is none/);
     docker('volume', 'create', '--opt', 'type=tmpfs', '--opt', 'device=tmpfs', `${project}-memory`);
     const script = at({
-      container: { name: project, image: 'x', start: [], stop: [], ports: [], observeMs: 1, timeoutMs: 1 },
+      container: { name: project, start: [], stop: [], ports: [], observeMs: 1, timeoutMs: 1 },
       open: 'at_start',
     });
     await expect(sqliteStore('main', { file: 'app.db', volume: `${project}-memory` }).live(script)).rejects.toThrow(
@@ -93,7 +93,7 @@ describeWithDocker('a SQLite file in a volume', { timeout: 180_000 }, () => {
     'of a container that scripts run has the very name that was written, and an empty one is no database',
     async () => {
       const script = at({
-        container: { name: project, image: 'x', start: [], stop: [], ports: [], observeMs: 1, timeoutMs: 1 },
+        container: { name: project, start: [], stop: [], ports: [], observeMs: 1, timeoutMs: 1 },
         open: 'at_start',
       });
       const named = sqliteStore('main', { file: 'app.db', volume: `${project}_data` });
