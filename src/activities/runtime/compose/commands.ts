@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Argv, Definition, Release } from '../../../model.js';
 import type { StepContext } from '../../context.js';
 import { imagesOverride } from '../../source/images/record.js';
-import { composeArgv, composeOf } from './arguments.js';
+import { composeArgv, composeOf, isPlugin } from './arguments.js';
 
 export function upArgv(definition: Definition, services: string[], override?: string): Argv {
   const renew = composeOf(definition).renew_anonymous_volumes ? ['--renew-anon-volumes'] : [];
@@ -12,11 +12,17 @@ export function upArgv(definition: Definition, services: string[], override?: st
     'up',
     '--detach',
     '--no-build',
+    ...unpulled(definition),
     '--no-deps',
     '--force-recreate',
     ...renew,
     ...services,
   ];
+}
+
+/** No image is fetched in the downtime, whatever `pull_policy` says; v1 has no such option. */
+export function unpulled(definition: Definition): string[] {
+  return isPlugin(definition) ? ['--pull', 'never'] : [];
 }
 
 export function stopArgv(definition: Definition, services: string[], grace: number | undefined): Argv {

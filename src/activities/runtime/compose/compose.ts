@@ -12,7 +12,7 @@ import { awaitClosed, awaitOpen, whoHolds } from '../wait-for-ports.js';
 import { composeArgv, composeOf, hasFiles } from './arguments.js';
 import { checkCompose } from './checks.js';
 import { checkComing, refuseOtherFiles } from './coming.js';
-import { graceOf, graceSeconds, overrideOf, shortGrace, stopArgv, upArgv } from './commands.js';
+import { graceOf, graceSeconds, overrideOf, shortGrace, stopArgv, unpulled, upArgv } from './commands.js';
 import { takenPorts } from './host-checks.js';
 import { diedOf, lastWords, observe } from './observe.js';
 import { containersOf, databaseServices, readProject, type Project } from './project.js';
@@ -173,6 +173,7 @@ async function startNeeded(
   };
   own.forEach(visit);
   const effects = effectServices(context.definition);
+  const { definition } = context;
   const absent = [...wanted].filter(
     (service) =>
       !own.includes(service) &&
@@ -181,15 +182,16 @@ async function startNeeded(
   );
   if (absent.length === 0) return;
   const argv = [
-    ...composeArgv(context.definition, override),
+    ...composeArgv(definition, override),
     'up',
     '--detach',
     '--no-build',
+    ...unpulled(definition),
     '--no-recreate',
     '--no-deps',
     ...absent,
   ];
-  const { timeoutMs } = composeOf(context.definition);
+  const { timeoutMs } = composeOf(definition);
   await context.change('up-needed', { argv, env: guardValues(context), deadlineMs: timeoutMs });
   // `--no-deps` waits for nobody.
   const started = (await containersOf(context, own)).others.filter(({ service }) => absent.includes(service));
