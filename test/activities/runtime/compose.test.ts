@@ -152,7 +152,14 @@ describeWithDocker('services of docker compose', () => {
     });
     expect(await check({}, 'services')).toMatchObject({ outcome: 'pass' });
     expect(await check({}, 'images-here')).toMatchObject({ outcome: 'pass' });
-    // Held by somebody else before any container of ours was ever made.
+    // Held by somebody else before any container of ours was ever made: by another project, whose compose file alone says so, or by a process.
+    const another = `${stand.project}-another`;
+    docker('run', '--detach', '--name', another, '--label', 'com.docker.compose.project=shop-b', '--publish', `127.0.0.1:${stand.port}:8000`, baseImage, 'sleep', '60'); // prettier-ignore
+    expect(await check({}, 'ports')).toMatchObject({
+      outcome: 'fail',
+      seen: `port ${stand.port}: ${another} of project shop-b`,
+    });
+    docker('rm', '--force', '--volumes', another);
     const other = createServer().listen(stand.port, '127.0.0.1');
     await once(other, 'listening');
     try {

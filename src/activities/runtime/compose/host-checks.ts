@@ -37,9 +37,20 @@ export async function checkPorts(context: StepContext, project: Project, where: 
     'ports',
     taken.length === 0,
     'published ports are free or our own',
-    taken.length > 0 ? await whoHolds(taken) : project.ports.join(', ') || 'none is published',
+    taken.length > 0 ? await holdersOf(context, taken) : project.ports.join(', ') || 'none is published',
     where,
   );
+}
+
+/** `port 8100: app-web-1 of project app`; where no container publishes it, the process that listens. */
+async function holdersOf(context: StepContext, ports: number[]): Promise<string> {
+  const format = '{{.Names}}{{with .Label "com.docker.compose.project"}} of project {{.}}{{end}}';
+  const told = ports.map(async (port) => {
+    const argv = ['docker', 'ps', '--filter', `publish=${port}`, '--format', format];
+    const [holder] = ((await context.look({ argv })).stdout ?? '').split('\n');
+    return holder ? `port ${port}: ${holder}` : whoHolds([port]);
+  });
+  return (await Promise.all(told)).join(', ');
 }
 
 /** Ports that the project publishes and somebody else holds. */
