@@ -1,22 +1,27 @@
-import { join } from 'node:path';
-import { makeFolder } from '../../../lib/files.js';
-import { withLock } from '../../../lib/lock.js';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { StepContext } from '../../context.js';
-import { close, connectBeside } from './connect.js';
-import { systemIdentifier } from './databases.js';
+import { close, connectBeside, query } from './connect.js';
 import type { Link } from './link.js';
 
+const everyMs = 200;
+
 /**
- * One heavy act at a time for each database server, whichever environment it is for: what can wait takes turns on this host. A copy or a restore
- * within a downtime takes none.
+ * One heavy act at a time for each database server, whichever environment and host it is for: what can wait takes turns, by a lock of the server that
+ * goes with its session. A copy or a restore within a downtime takes none.
  */
 export async function inTurn<T>(context: StepContext, link: Link, act: () => Promise<T>): Promise<T> {
   const session = await connectBeside(link.admin, link.run);
-  const server = await systemIdentifier(session).finally(() => close(session));
-  const folder = join(context.shared, '.servers');
-  await makeFolder(folder);
-  const holder = `${context.run.kind} ${context.run.id} of ${context.run.environment}`;
-  context.progress(`waits for its turn on ${link.admin.host}:${link.admin.port}`);
-  const patience = { waitMs: 86_400_000, signal: context.interrupted };
-  return withLock(join(folder, `${server}.lock`), holder, act, patience);
+  try {
+    for (let turn = 0; ; turn += 1) {
+      const [tried] = await query<{ got: boolean }>(session, `SELECT pg_try_advisory_lock(${key}) AS got`);
+      if (tried?.got) break;
+      if (turn % 50 === 0) context.progress(`waits for its turn on ${link.admin.host}:${link.admin.port}`);
+      await wait(everyMs, undefined, { signal: context.interrupted });
+    }
+    return await act();
+  } finally {
+    await close(session);
+  }
 }
+
+const key = "hashtextextended('slipway, one heavy act at a time', 0)";

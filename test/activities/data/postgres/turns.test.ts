@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { makeShop } from './shop.js';
 
 it('Backups of two environments on one database server take turns, also where one fails, and a standby copy waits for none', async () => {
+  // Each with records of its own, as on two hosts.
   const [one, other] = await Promise.all([makeShop(), makeShop()]);
   try {
     const place = (name: string) => join(one.folder, name);
@@ -12,11 +13,10 @@ it('Backups of two environments on one database server take turns, also where on
     let copied: string | undefined;
     const noting = (name: string, shop: typeof one) => ({
       ...shop.context,
-      shared: one.folder,
       read: async (request: Parameters<typeof shop.context.read>[0]) => {
         order.push(`${name} begins`);
         // Within the first one's turn: it would never end if a copy waited for it.
-        if (name === 'first') copied ??= (await other.store.standby({ ...other.context, shared: one.folder })).copy;
+        if (name === 'first') copied ??= (await other.store.standby(other.context)).copy;
         if (name === 'broken') throw new Error('broken');
         return shop.context.read(request).finally(() => order.push(`${name} ends`));
       },
