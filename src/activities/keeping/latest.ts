@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { BackupManifest } from '../data/contract.js';
 import { isWhole } from './copy.js';
 import { readManifest } from './manifest.js';
-import { copyOf, firstPlace, secondPlace, type Keeper } from './places.js';
+import { copyOf, firstPlace, runOf, secondPlace, type Keeper } from './places.js';
 
 /** One backup, wherever it lies. */
 export interface Backup {
@@ -22,9 +22,14 @@ export interface Backup {
   copies: string[];
 }
 
-/** What a check asks: the newest proven backup, else the newest; undefined where there is none. */
+/**
+ * What a check asks: the newest proven backup, else the newest; undefined where there is none. One that was taken before an undo holds what a release
+ * left behind, which no backup after it would: it is none that people mean.
+ */
 export async function latestBackup(keeper: Keeper): Promise<Backup | undefined> {
-  const all = (await backups(keeper)).filter(({ whole, copies }) => whole || copies.length > 0);
+  const all = (await backups(keeper)).filter(
+    ({ id, whole, copies }) => id === runOf(id) && (whole || copies.length > 0),
+  );
   return all.findLast(({ proven }) => proven !== null) ?? all.at(-1);
 }
 
