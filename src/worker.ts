@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { Client } from '@temporalio/client';
 import {
   DefaultLogger,
@@ -9,12 +9,15 @@ import {
   type WorkerOptions,
 } from '@temporalio/worker';
 import { createActivities } from './activities/create.js';
+import { removeAbandonedClusters } from './activities/data/postgres/in-place/cluster.js';
 import type { Host } from './activities/host.js';
+import { copyPrefix } from './activities/source/images/list.js';
 import { dataConverter } from './codec/data-converter.js';
 import { listEnvironments } from './definition/load.js';
 import { currentBuild, keptBuild, type Build } from './lib/builds.js';
 import { workflowQueue } from './lib/connection.js';
 import { registerSearchAttributes } from './lib/search-attributes.js';
+import { removeAbandoned } from './lib/own-name.js';
 import { stateRoot } from './lib/state-root.js';
 import { findTools } from './lib/tools.js';
 
@@ -56,6 +59,7 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
     namespace,
     tools: findTools(),
   };
+  await Promise.all([removeAbandonedClusters(), removeAbandoned(tmpdir(), copyPrefix)]);
   const all = createActivities(host);
   const served = await environmentsOf(host, settings.environments);
   const common: Omit<WorkerOptions, 'taskQueue'> = {

@@ -1,6 +1,8 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, posix, relative } from 'node:path';
+import { ownName } from '../../../lib/own-name.js';
 import { fail } from '../../../errors.js';
 import type { Release } from '../../../model.js';
 import type { StepContext } from '../../context.js';
@@ -32,6 +34,9 @@ export async function readImageTexts(
 }
 
 /** A copy of the folder, for as long as it is used; `none` where the image does not have it. */
+/** Of folders that a killed worker's copy of an image's files may have left in the temp folder. */
+export const copyPrefix = 'slipway-image-';
+
 async function withFolder<T>(
   context: StepContext,
   release: Release,
@@ -44,9 +49,10 @@ async function withFolder<T>(
   if (!image) throw fail('ImageRefused', `nothing is known of the image of ${service} in ${release.version}`);
   await obtainImage(context, service, image);
   const workdir = (await inspectImage(context, image.id))?.workdir ?? '/';
-  const copy = await mkdtemp(join(tmpdir(), 'slipway-image-'));
+  const copy = join(tmpdir(), ownName(copyPrefix));
+  await mkdir(copy, { mode: 0o700 });
   // A container that is never started: what it holds can be copied out, whatever the image lacks.
-  const name = `slipway-files-${posix.basename(copy).slice(-6)}`;
+  const name = `slipway-files-${randomUUID().slice(0, 8)}`;
   try {
     await context.read({ argv: ['docker', 'create', '--name', name, '--entrypoint', '/none', image.id, 'none'] });
     const from = `${name}:${posix.resolve(workdir, folder)}/.`;

@@ -34,7 +34,8 @@ describe('a database beside which none may be made', { timeout: 120_000 }, () =>
   let stored: StoreBackup;
 
   const now = async () => essence(await shop.store.backup(shop.context, shop.folder));
-  const throwaways = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('slipway-pg-'));
+  const throwaways = async () =>
+    (await readdir(tmpdir())).filter((name) => name.startsWith(`slipway-pg-${process.pid}-`));
 
   beforeAll(async () => {
     shop = await makeShop();

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chown, mkdir, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../../../../errors.js';
+import { abandonedIn, ownName } from '../../../../lib/own-name.js';
 import { startServer, systemUser, type User } from '../../../../lib/server-process.js';
 import type { StepContext } from '../../../context.js';
 import type { Address } from '../address.js';
@@ -52,16 +52,15 @@ export async function makesDatabases(link: Link): Promise<boolean> {
 
 /**
  * A PostgreSQL server of the live one's major version on this host, reached by a socket in a folder that only its user enters. It ends with this
- * process; what a killed worker left of it is removed by the run's next one. Throws ToolMissing, NoRights, NotStarted.
+ * process; what a killed worker left of it is removed by the next one, or at the next worker's start. Throws ToolMissing, NoRights, NotStarted.
  */
 export async function startCluster(context: StepContext, link: Link): Promise<Cluster> {
   const live = await withSession(link.admin, link.run, readServer);
   const initdb = await initdbOf(context, live.major);
-  const hash = createHash('sha256').update(`${link.run} ${link.store}`).digest('hex').slice(0, 12);
   // Sockets have short paths, which a run's folder has not.
-  const folder = join(tmpdir(), `slipway-pg-${hash}`);
+  const folder = join(tmpdir(), ownName(prefix));
   const user = await systemUser();
-  await removeCluster(folder);
+  await removeAbandonedClusters();
   await mkdir(folder, { mode: 0o700 });
   if (user) await chown(folder, user.uid, user.gid);
   context.progress('starting a throwaway server for the proof');
@@ -199,6 +198,13 @@ async function makeTablespaces(
     if (user) await chown(place, user.uid, user.gid);
     await query(session, `CREATE TABLESPACE ${quoteName(name)} LOCATION '${place}'`);
   }
+}
+
+const prefix = 'slipway-pg-';
+
+/** Those of workers that were killed. */
+export async function removeAbandonedClusters(): Promise<void> {
+  for (const folder of await abandonedIn(tmpdir(), prefix)) await removeCluster(folder);
 }
 
 /** Also one of a killed worker, whose server is told of its end, and ends. */
