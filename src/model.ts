@@ -378,7 +378,7 @@ export interface Journal {
 
 /** One thing that is kept for a way back. */
 export interface KeptThing {
-  is: 'backup' | 'copy' | 'standby' | 'replaced' | 'image' | 'scratch' | 'orphan';
+  is: 'backup' | 'copy' | 'standby' | 'replaced' | 'image' | 'worktree' | 'scratch' | 'orphan';
   /** Folder, name of the database, or of the image. */
   name: string;
   /** The run that took it, or needs it. */

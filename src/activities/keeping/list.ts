@@ -7,10 +7,11 @@ import type { StepContext } from '../context.js';
 import type { Kept } from '../data/contract.js';
 import { stores } from '../data/lookup.js';
 import { keptImages, type KeptImage } from '../source/images/kept.js';
+import { keptWorktrees, whyWorktreeStays, type KeptWorktree } from '../source/kept-worktrees.js';
 import { backups, foldersIn, type Backup } from './latest.js';
 import { needsOf } from './needs.js';
 import { readManifest } from './manifest.js';
-import { firstPlace, secondPlace } from './places.js';
+import { beganAt, firstPlace, secondPlace } from './places.js';
 import { whyKept, type Holding } from './retention.js';
 
 /** One thing, with what is needed to destroy it. */
@@ -38,6 +39,7 @@ export async function listKept(context: StepContext): Promise<{ listed: Listed[]
   } catch (error) {
     problems.push(`images cannot be looked at: ${rootMessage(error)}`);
   }
+  found.push(...(await keptWorktrees(context)).map(ofWorktree));
   const needed = await needsOf(context, [...new Set(found.flatMap(({ holding }) => holding.run ?? []))]);
   const holdings = found.map(({ holding }) => holding);
   const why = whyKept(holdings, context.definition.backup, (run) => needed.get(run), new Date());
@@ -46,6 +48,8 @@ export async function listKept(context: StepContext): Promise<{ listed: Listed[]
       thing.is === 'scratch' || thing.is === 'orphan' ? 'reported only: look at it, then remove it by hand' : null;
     return { ...one, thing: { ...thing, stays: reported ?? why[index] ?? thing.stays } };
   });
+  for (const { thing } of listed)
+    if (thing.is === 'worktree' && thing.stays === null) thing.stays = await whyWorktreeStays(context, thing.name);
   return { listed: [...listed, ...(await leftovers(context))], problems };
 }
 
@@ -83,6 +87,14 @@ function ofImage({ name, run, at, bytes, used }: KeptImage): Found {
   const stays = used ? 'a container is made of it' : null;
   return {
     thing: { is: 'image', name, run, at, bytes, version: null, proof: null, stays },
+    holding: { run, at, proven: false, copied: false },
+  };
+}
+
+function ofWorktree({ path, run }: KeptWorktree): Found {
+  const at = beganAt(run);
+  return {
+    thing: { is: 'worktree', name: path, run, at, bytes: null, version: null, proof: null, stays: null },
     holding: { run, at, proven: false, copied: false },
   };
 }

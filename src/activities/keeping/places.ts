@@ -34,6 +34,13 @@ export function secondRoot(keeper: Keeper): string | undefined {
 export const beforeUndo = (run: string) => `${run}-before-undo`;
 export const runOf = (id: string) => id.replace(/-before-undo$/, '');
 
+/** When a run began, by its id, `20261121T114252Z-1a2b3c`; null where that does not tell. */
+export function beganAt(run: string): string | null {
+  const [, ...parts] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/.exec(run) ?? [];
+  const [year, month, day, hour, minute, second] = parts;
+  return parts.length === 0 ? null : `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
+}
+
 export const backupFolder = (keeper: Keeper, run: string) => join(firstPlace(keeper), run);
 
 /** Where the copy of that backup lies, or would lie. */

@@ -8,6 +8,7 @@ import type { KeptThing } from '../../model.js';
 import type { StepContext } from '../context.js';
 import { stores } from '../data/lookup.js';
 import { removeImage } from '../source/images/kept.js';
+import { removeWorktree } from '../source/kept-worktrees.js';
 import { listKept, type Listed } from './list.js';
 
 /**
@@ -31,6 +32,7 @@ export async function prune(context: StepContext, names: string[], by: string): 
 async function destroy(context: StepContext, { thing, folder, kept }: Listed): Promise<void> {
   if (folder) return remove(folder);
   if (thing.is === 'image') return removeImage(context, thing.name);
+  if (thing.is === 'worktree') return removeWorktree(context, thing.name);
   const store = stores(context.definition).find(({ name }) => name === kept?.store);
   if (store && kept) await store.discard(context, kept);
 }

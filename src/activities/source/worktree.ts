@@ -40,6 +40,6 @@ async function isComplete(context: StepContext, release: Release): Promise<boole
   return (await commitOf(context, 'HEAD', staged)) === release.sha;
 }
 
-function markerOf(staged: string): string {
+export function markerOf(staged: string): string {
   return `${staged}.ready`;
 }

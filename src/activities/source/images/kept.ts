@@ -1,5 +1,6 @@
 import { fail } from '../../../errors.js';
 import type { StepContext } from '../../context.js';
+import { beganAt } from '../../keeping/places.js';
 import { inspectImage } from './docker.js';
 import { pinOf, servicesOf } from './names.js';
 
@@ -52,11 +53,4 @@ async function look(context: StepContext, name: string): Promise<KeptImage> {
 async function isUsed(context: StepContext, name: string): Promise<boolean> {
   const argv = ['docker', 'ps', '--all', '--quiet', '--filter', `ancestor=${name}`];
   return ((await context.read({ argv })).stdout ?? '').trim() !== '';
-}
-
-/** `20261121T114252Z-1a2b3c` */
-function beganAt(run: string): string | null {
-  const [, ...parts] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/.exec(run) ?? [];
-  const [year, month, day, hour, minute, second] = parts;
-  return parts.length === 0 ? null : `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
 }
