@@ -6,6 +6,7 @@ import { fail, failureType, rootMessage } from '../errors.js';
 import { asOnlyAttempt } from '../lib/attempts.js';
 import { whileChanging } from '../lib/change-mark.js';
 import { runAttached, runDetached, type CommandResult } from '../lib/command.js';
+import { runLook } from '../lib/docker-engine.js';
 import { EnvFile } from '../lib/env-file.js';
 import { Redactor } from '../lib/secret.js';
 import { appendEvidence } from '../lib/evidence.js';
@@ -246,7 +247,7 @@ function makeContext(host: Host, own: Own): StepContext {
   });
   const look = async (request: CommandRequest): Promise<CommandResult> => {
     const asked = { ...spec(request), redactor: nothingHidden };
-    const result = await runAttached(asked, { signal: beats.interrupted });
+    const result = await runLook(asked, { signal: beats.interrupted });
     if (beats.left()) throw leaving();
     return judge(request, result);
   };
@@ -258,7 +259,7 @@ function makeContext(host: Host, own: Own): StepContext {
     variables: env.names(),
     // Also after a cancel: what a cancelled command left inside is ended by it.
     read: async (request) =>
-      judge(request, await runAttached({ ...spec({ deadlineMs: 60_000, ...request }), redactor: nothingHidden })),
+      judge(request, await runLook({ ...spec({ deadlineMs: 60_000, ...request }), redactor: nothingHidden })),
   };
   /** On the host as it is; inside a service by the docker client, whose death alone would leave the command running there. */
   const placed = async (name: string, { in: service, ...request }: CommandRequest) => {

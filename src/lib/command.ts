@@ -20,6 +20,7 @@ import { checkProgram, findProgram } from './program.js';
 import type { Redactor } from './secret.js';
 
 const stdoutLimit = 4 * 1024 * 1024;
+const stderrLimit = 64 * 1024;
 const termGraceMs = 2_000;
 
 export interface CommandSpec {
@@ -57,6 +58,8 @@ export interface CommandResult {
   tail: string;
   /** Attached only: redacted, at most 4 MiB. */
   stdout?: string;
+  /** Attached only: redacted, at most 64 KiB. */
+  stderr?: string;
   /** There was more on standard output than `stdout` holds. */
   truncated?: true;
   /** Detached only: all output, redacted. */
@@ -83,7 +86,7 @@ export interface DetachedOptions extends AttachedOptions {
  */
 export async function runAttached(spec: CommandSpec, { signal, onLine }: AttachedOptions = {}): Promise<CommandResult> {
   checkProgram(spec.argv, spec.env.PATH, spec.cwd);
-  if (signal?.aborted) return { ...notStarted(spec), stdout: '' };
+  if (signal?.aborted) return { ...notStarted(spec), stdout: '', stderr: '' };
   const startedAt = performance.now();
   const files = openFiles(spec);
   readyGuard();
@@ -107,7 +110,9 @@ export async function runAttached(spec: CommandSpec, { signal, onLine }: Attache
   const release = guardGroup(pid);
   const tail = new OutputTail(spec.redactor);
   const stdout = new OutputStart(spec.redactor, stdoutLimit);
+  const stderr = new OutputStart(spec.redactor, stderrLimit);
   child.stdout?.on('data', (chunk: Buffer) => stdout.add(chunk));
+  child.stderr.on('data', (chunk: Buffer) => stderr.add(chunk));
   const streams = [child.stdout, child.stderr].flatMap((stream) =>
     stream ? [collect(stream, tail, spec.redactor, onLine)] : [],
   );
@@ -132,6 +137,9 @@ export async function runAttached(spec: CommandSpec, { signal, onLine }: Attache
     // Read where it is asked for: what a loud tool printed would be copied for nobody.
     get stdout() {
       return stdout.read();
+    },
+    get stderr() {
+      return stderr.read();
     },
     ...(stdout.cut ? { truncated: true as const } : {}),
     adopted: false,

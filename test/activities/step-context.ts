@@ -6,6 +6,7 @@ import { guardValues } from '../../src/activities/runtime/guard.js';
 import { endInside, inside } from '../../src/activities/runtime/inside.js';
 import { fail, failureType } from '../../src/errors.js';
 import { runAttached, runDetached, type CommandResult, type CommandSpec } from '../../src/lib/command.js';
+import { runLook } from '../../src/lib/docker-engine.js';
 import { EnvFile } from '../../src/lib/env-file.js';
 import { findTools } from '../../src/lib/tools.js';
 import type { At, Definition, Release, Run } from '../../src/model.js';
@@ -50,7 +51,7 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
   const place = (name: string) => join(folder, 'commands', `${key}-${name}`);
   const run = runOf(definition, previous);
   let reads = 0;
-  const look = async (request: CommandRequest) => judge(request, await runAttached(specOf(request), {}));
+  const look = async (request: CommandRequest) => judge(request, await runLook(specOf(request)));
   const asker = { run, at: here, definition, folder, variables: env.names(), read: look };
   const placed = async (name: string, { in: service, ...request }: CommandRequest) => {
     if (service === undefined) return { request, end: async () => undefined };

@@ -5,6 +5,7 @@ import { describeNetworkError, isRefused } from './network-error.js';
 import { connectorFor } from './reach.js';
 import type { HttpRequest } from './request.js';
 import { showMs } from './shown.js';
+import { turnAt } from './turn.js';
 
 export interface Answer {
   status: number;
@@ -36,6 +37,7 @@ export async function send(
   timeoutMs: number,
   cancelled: AbortSignal,
 ): Promise<Answer | NoAnswer> {
+  const endTurn = await turnAt(new URL(request.url).origin);
   const agent = new Agent({
     pipelining: 0,
     headersTimeout: 0,
@@ -84,6 +86,7 @@ export async function send(
     const how = began === undefined ? 'no answer' : `${began}, but the answer did not end`;
     return { problem: `${how} within ${showMs(timeoutMs)}`, final: false, silent: began === undefined };
   } finally {
+    endTurn();
     await agent.destroy().catch(() => undefined);
   }
 }

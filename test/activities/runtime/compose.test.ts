@@ -116,10 +116,19 @@ describeWithDocker('services of docker compose', () => {
     await start(step);
     const seen = (await (await fetch(`http://127.0.0.1:${stand.port}/`)).json()) as Record<string, string>;
     for (const name of Object.keys(env)) expect(seen[name], name).toBe(env[name]);
-    const plan = [
-      ...Object.values(runtime(step.definition).commands(step.definition)),
-      await runtime(step.definition).resolved(step),
-    ].flat();
+    let configs = 0;
+    const next = stand.step();
+    const look: TestStep['look'] = (request) => {
+      if (request.argv.at(-1) === 'config') configs += 1;
+      return next.look(request);
+    };
+    const [resolved] = await Promise.all([
+      runtime(step.definition).resolved({ ...next, look }),
+      runtime(step.definition).preflight({ ...next, look }),
+    ]);
+    // One activity asks compose once for its files.
+    expect(configs).toBe(1);
+    const plan = [...Object.values(runtime(step.definition).commands(step.definition)), resolved].flat();
     expect(plan.join('\n')).toMatch(/docker compose config: sha256 [0-9a-f]{64}/);
     for (const value of uglyValues) expect(plan.join('\n')).not.toContain(value);
     stand.compose({ web: `    environment: { TOKEN: "\${NOT_SET}" }` });

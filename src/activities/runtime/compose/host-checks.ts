@@ -1,5 +1,6 @@
 import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
+import { inspectImage } from '../../source/images/docker.js';
 import type { Container } from '../docker-state.js';
 import { openPorts } from '../listeners.js';
 import { whoHolds } from '../wait-for-ports.js';
@@ -12,11 +13,8 @@ export async function checkImagesHere(context: StepContext, project: Project, wh
     (service) => !project.built.includes(service) && !released.includes(service) && project.images[service],
   );
   const images = [...new Set(others.map((service) => project.images[service] ?? ''))];
-  const missing: string[] = [];
-  for (const image of images) {
-    const { exitCode } = await context.look({ argv: ['docker', 'image', 'inspect', image], ok: [0, 1] });
-    if (exitCode !== 0) missing.push(image);
-  }
+  const here = await Promise.all(images.map((image) => inspectImage(context, image)));
+  const missing = images.filter((_, index) => !here[index]);
   return unasked(
     'images-here',
     missing.length === 0,

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parse } from 'yaml';
 import { fail } from '../../../errors.js';
-import type { Definition } from '../../../model.js';
+import type { Argv, Definition } from '../../../model.js';
 import { anyExitCode, type StepContext } from '../../context.js';
 import { projectContainers, type Container } from '../docker-state.js';
 import { guardValues } from '../guard.js';
-import { composeArgv, composeOf, projectName } from './arguments.js';
+import { composeArgv, composeFiles, composeOf, projectName } from './arguments.js';
 
 /** What compose makes of its files, profiles and variables. */
 export interface Project {
@@ -30,18 +32,29 @@ export interface Project {
   sha256: string;
 }
 
-/** `docker compose config`. Throws BadDefinition with compose's own words where the files do not resolve. */
+/** By activity: each call that asks in one for the same files gets the same answer. */
+const read = new WeakMap<AbortSignal, Map<string, Promise<Project>>>();
+
+/** `docker compose config`, once in an activity. Throws BadDefinition with compose's own words where the files do not resolve. */
 export async function readProject(context: StepContext, override?: string): Promise<Project> {
-  const argv = [...composeArgv(context.definition, override), 'config'];
-  // Where the files are that are asked about: the checkout, or what comes into it.
-  const cwd = context.definition.directory;
-  const request = { cwd, env: guardValues(context), ok: anyExitCode };
-  // Twice, since its warnings alone may be read for names: beside them stands no value.
-  const [{ tail }, { exitCode, stdout = '' }] = await Promise.all([
-    context.look({ ...request, argv: [...argv, '--quiet'] }),
-    context.look({ ...request, argv }),
-  ]);
-  if (exitCode !== 0) throw fail('BadDefinition', `${place(context)}: docker compose says: ${lastLine(tail)}`);
+  const { definition, interrupted } = context;
+  const known = read.get(interrupted) ?? new Map<string, Promise<Project>>();
+  read.set(interrupted, known);
+  const argv = [...composeArgv(definition, override), 'config'];
+  // What a test or a person changes meanwhile is read anew.
+  const texts = await Promise.all(
+    composeFiles(definition).map((file) => readFile(join(definition.directory, file), 'utf8').catch(() => '')),
+  );
+  const key = JSON.stringify([definition.directory, argv, texts]);
+  const project = known.get(key) ?? resolveProject(context, argv);
+  known.set(key, project);
+  return project;
+}
+
+async function resolveProject(context: StepContext, argv: Argv): Promise<Project> {
+  const request = { argv, cwd: context.definition.directory, env: guardValues(context), ok: anyExitCode };
+  const { exitCode, stdout = '', stderr = '' } = await context.look(request);
+  if (exitCode !== 0) throw fail('BadDefinition', `${place(context)}: docker compose says: ${lastLine(stderr)}`);
   const config = parse(stdout) as Config;
   const services = Object.keys(config.services);
   const ours = oursAmong(context.definition, services);
@@ -62,7 +75,8 @@ export async function readProject(context: StepContext, override?: string): Prom
     volumes: Object.entries(config.volumes ?? {}).flatMap(([name, volume]) =>
       volume?.external ? [volume.name ?? name] : [],
     ),
-    unset: unsetVariables(tail),
+    // Beside warnings, which may be read for names, stands no value.
+    unset: unsetVariables(stderr),
     sha256: createHash('sha256').update(stdout).digest('hex'),
   };
 }

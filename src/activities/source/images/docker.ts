@@ -16,7 +16,7 @@ export interface LocalImage {
 /** By `name:tag`, `name@sha256:…` or id; undefined where it is not on this host. Throws CommandFailed without an engine. */
 export async function inspectImage(context: StepContext, reference: string): Promise<LocalImage | undefined> {
   const argv = ['docker', 'image', 'inspect', '--format', '{{json .}}', reference];
-  const { exitCode, stdout = '', tail } = await context.read({ argv, ok: [0, 1] });
+  const { exitCode, stdout = '', tail } = await context.look({ argv, ok: [0, 1] });
   if (exitCode === 0) return readImage(JSON.parse(stdout) as Inspected);
   if (/no such image/i.test(tail)) return undefined;
   throw fail('CommandFailed', `docker cannot say whether it has ${reference}: ${tail.trim().split('\n').at(-1)}`);
@@ -40,6 +40,7 @@ export async function isInRegistry(context: StepContext, reference: string): Pro
 
 /** Idempotent; the tag is seen to be there afterwards. */
 export async function tagImage(context: StepContext, id: string, tag: string): Promise<void> {
+  if ((await inspectImage(context, tag))?.id === id) return;
   await context.read({ argv: ['docker', 'tag', id, tag] });
   if ((await inspectImage(context, tag))?.id !== id)
     throw fail('ImageRefused', `${tag} does not name ${shortId(id)} although it was tagged: look with docker images`);

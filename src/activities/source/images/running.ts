@@ -1,27 +1,24 @@
-import { projectOf } from '../../../definition/claims.js';
 import type { Images, Release } from '../../../model.js';
-import type { StepContext } from '../../context.js';
+import type { CommandRequest, StepContext } from '../../context.js';
+import { projectName } from '../../runtime/compose/arguments.js';
+import { inspectContainers, projectContainers, type Container } from '../../runtime/docker-state.js';
 import { inspectImage, shortId } from './docker.js';
 import { imageRecord, servicesOf, tagOf } from './names.js';
 import { imagesOf } from './record.js';
 
 /** Ids of the images that containers run now, by service; a service that does not run has none. */
 export async function runningImages(context: StepContext): Promise<Record<string, string[]>> {
-  const { compose, container } = context.definition.runtime;
-  const services = servicesOf(context.definition);
-  if (services.length === 0) return {};
-  if (container)
-    return {
-      [services.includes(container.name) ? container.name : services[0]!]: await imagesIn(context, [container.name]),
-    };
-  if (!compose) return {};
-  const project = compose.project ?? projectOf(context.definition.directory);
-  const found = await Promise.all(
-    services.map(
-      async (service) => [service, await imagesIn(context, await containersOf(context, project, service))] as const,
-    ),
-  );
-  return Object.fromEntries(found);
+  const { definition } = context;
+  const { compose, container } = definition.runtime;
+  const services = servicesOf(definition);
+  if (services.length === 0 || (!compose && !container)) return {};
+  const look = (request: CommandRequest) => context.look(request);
+  const all = compose
+    ? await projectContainers(look, projectName(definition))
+    : await inspectContainers(look, [container?.name ?? '']);
+  const idsOf = (some: Container[]) => some.filter(({ running }) => running).map(({ image }) => image);
+  if (container) return { [services.includes(container.name) ? container.name : services[0]!]: idsOf(all) };
+  return Object.fromEntries(services.map((name) => [name, idsOf(all.filter(({ service }) => service === name))]));
 }
 
 /** Where containers run other images than the release's, a line each, naming both. */
@@ -53,18 +50,4 @@ function tagAmong({ definition }: StepContext, service: string, release: Release
   const declared = release.version ? tagOf(definition, service, release) : undefined;
   if (declared && tags.includes(declared)) return declared;
   return tags.find((tag) => tag.startsWith(`${name}:`)) ?? declared ?? `${name}:latest`;
-}
-
-async function containersOf(context: StepContext, project: string, service: string): Promise<string[]> {
-  const labels = [`project=${project}`, `service=${service}`, 'oneoff=False'];
-  const filters = labels.flatMap((label) => ['--filter', `label=com.docker.compose.${label}`]);
-  const { stdout } = await context.read({ argv: ['docker', 'ps', '--quiet', ...filters] });
-  return (stdout ?? '').split('\n').filter(Boolean);
-}
-
-async function imagesIn(context: StepContext, containers: string[]): Promise<string[]> {
-  if (containers.length === 0) return [];
-  const argv = ['docker', 'container', 'inspect', '--format', '{{.State.Running}} {{.Image}}', ...containers];
-  const { stdout } = await context.read({ argv, ok: [0, 1] });
-  return (stdout ?? '').split('\n').flatMap((line) => (line.startsWith('true ') ? [line.slice(5)] : []));
 }
