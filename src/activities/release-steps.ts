@@ -5,6 +5,7 @@ import { refuseOtherRevisions } from './fetched-revisions.js';
 import { markLogs } from './checks/log-marks.js';
 import type { StandbyRecord } from './data/contract.js';
 import { stores } from './data/lookup.js';
+import { freeRoom } from './data/reserve.js';
 import { effectsOf } from '../definition/effects.js';
 import { migratesItself } from '../definition/migrates-itself.js';
 import { noteEffects } from './effect-rows.js';
@@ -69,6 +70,7 @@ export async function standby(context: Step): Promise<StepResult> {
     records.push(record);
   }
   await writeStandby(context.folder, records);
+  await freeRoom(context);
   return {
     note: `${records.map((one) => one.copy).join(', ')} in ${((Date.now() - began) / 1000).toFixed(1)} s`,
     data: { records },

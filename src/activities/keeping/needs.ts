@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
-import { readEvidence } from '../../lib/evidence.js';
 import { readJournal } from '../../lib/journal.js';
 import type { StepContext } from '../context.js';
+import { hasEnded } from '../ended.js';
 import { runOf } from './places.js';
 import { releases } from '../releases.js';
 
@@ -10,7 +9,8 @@ export async function needsOf(context: StepContext, ids: string[]): Promise<Map<
   const needed = new Map<string, string>();
   const { current, previous, entries } = await releases(context.home);
   const journal = await readJournal(context.home);
-  for (const run of new Set(ids.map(runOf))) if (!(await ended(context, run))) needed.set(run, 'its run did not end');
+  for (const run of new Set(ids.map(runOf)))
+    if (!(await hasEnded(context.folderOf(run)))) needed.set(run, 'its run did not end');
   // What the release that left `previous` behind kept is what a rollback puts back.
   for (const entry of entries)
     if (previous && entry.previous?.sha === previous.sha && entry.previous.run === previous.run)
@@ -22,9 +22,3 @@ export async function needsOf(context: StepContext, ids: string[]): Promise<Map<
 }
 
 const hasReason = (one: readonly [string, string | undefined]): one is [string, string] => one[1] !== undefined;
-
-/** A run whose folder is gone can use nothing any more. */
-async function ended(context: StepContext, run: string): Promise<boolean> {
-  const folder = context.folderOf(run);
-  return !existsSync(folder) || (await readEvidence(folder)).some(({ id }) => id === 'end');
-}
