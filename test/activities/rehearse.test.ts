@@ -1,11 +1,16 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { backup } from '../../src/activities/backup.js';
+import { rehearseRestore } from '../../src/activities/keeping/rehearse-restore.js';
 import { migrationTool } from '../../src/activities/migrations/lookup.js';
 import { readTriedBefore } from '../../src/activities/records.js';
 import { rehearse } from '../../src/activities/rehearse.js';
 import { source } from '../../src/activities/source/lookup.js';
 import type { Step } from '../../src/activities/step.js';
+import { appendHistory } from '../../src/lib/history.js';
 import type { Change, Definition, Plan, Release } from '../../src/model.js';
+import { deployed } from './keeping/deployed.js';
 import { makeAlembicProject, revision, type AlembicProject } from './migrations/alembic-project.js';
 
 /** 1.0.0 runs, whose table is `one`; 2.0.0 gives it another name. */
@@ -55,6 +60,31 @@ describe('a rehearsal', { timeout: 120_000 }, () => {
     const both = step('compatible', { named: sql("SELECT count(*) FROM sqlite_master WHERE name = 'two'", 1) });
     expect((await rehearse(both)).note).toContain('named of 2.0.0 passed on it; named of 1.0.0 passed on it');
     expect(await readTriedBefore(both.folder)).toEqual(['named']);
+  });
+
+  it('of the latest backup tells the check or the revisions that the restored copy fails on, and leaves no scratch', async () => {
+    const rehearsing = async (verify: object, runs: Release = one!) => {
+      const context = step('none', verify);
+      await rm(join(context.home, 'history.jsonl'), { force: true });
+      await appendHistory(context.home, { ...deployed('r1', null), current: { ...runs, version: '1.0.0', run: 'r1' } });
+      try {
+        return await rehearseRestore(context);
+      } finally {
+        expect(await readdir(join(context.folder, 'plain'))).toEqual([]);
+      }
+    };
+    await backup(step('none', {}));
+    expect(await rehearsing({ empty: sql('SELECT count(*) FROM one', 0) })).toMatchObject({
+      data: { passed: ['empty'] },
+    });
+    await expect(rehearsing({ full: sql('SELECT count(*) FROM one', 7) })).rejects.toMatchObject({
+      type: 'CheckFailed',
+      message: expect.stringMatching(/^on main as restored from the backup of 20\S+: full: .*0/) as string,
+    });
+    await expect(rehearsing({}, two)).rejects.toMatchObject({
+      type: 'MigrationFailed',
+      message: 'the restored copy is at main: one, the code of 1.0.0 wants main: one, two',
+    });
   });
 
   function step(change: Change, verify: object): Step {

@@ -45,16 +45,17 @@ async function lookAt(
   const tookMs = Math.round(performance.now() - began);
   try {
     const release = await releaseOf(context, backup);
-    // No code here has the revisions of a release that never came to stay; that they are the manifest's is proven.
+    // That its revisions are the manifest's is proven, whichever code wants them.
     if (release) await demandHeads(context, store, scratch.url, release);
     const facts = release ?? context.run.version;
-    return { tookMs, ...(await checkCopy(context, { store: store.name, url: scratch.url }, facts)) };
+    const where = `on ${store.name} as restored from the backup of ${backup.takenAt}: `;
+    return { tookMs, ...(await checkCopy(context, { store: store.name, url: scratch.url }, facts, where)) };
   } finally {
     await scratch.drop();
   }
 }
 
-/** The release that ran when the backup was taken: it is taken before migrations. undefined: one that never came to stay, as before an undo. */
+/** The release that ran when the backup was taken: it is taken before migrations. undefined: one that the history does not know. */
 async function releaseOf(context: Step, { manifest }: Backup): Promise<Release | undefined> {
   const { all } = await releases(context.home);
   const found = all.find(({ version }) => version === manifest.version);
