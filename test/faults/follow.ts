@@ -19,12 +19,13 @@ export function follow(handle: WorkflowHandle): Following {
     (error: unknown) => (over = String(error)),
   );
   const until: Following['until'] = async (look) => {
-    for (const deadline = Date.now() + 60_000; ;) {
+    const deadline = Date.now() + 60_000;
+    for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 1.2, 50)) {
       const found = await look();
       if (found) return found;
       if (over !== undefined) throw new Error(`before ${look.toString()} held, ${over}`);
       if (Date.now() > deadline) throw new Error(`after a minute it did not hold: ${look.toString()}`);
-      await new Promise((wake) => setTimeout(wake, 5));
+      await new Promise((wake) => setTimeout(wake, pauseMs));
     }
   };
   return { ended, until, reaches: async (step, undo = false) => void (await until(() => runs(handle, step, undo))) };

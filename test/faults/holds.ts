@@ -16,17 +16,17 @@ export interface Holds {
   inside: (name: Held) => boolean;
 }
 
-/** The shop, ready for its first release, with everything in it that can be held. */
+/** The shop, ready for its first release, with everything in it that can be held; `fetch` only with `npm`. */
 export async function withHeldShop(
   use: (stand: Stand, holds: Holds) => Promise<void>,
-  settings: Pick<StandSettings, 'servers'> = {},
+  settings: Pick<StandSettings, 'servers' | 'npm'> = {},
 ): Promise<void> {
   await withHolds(async (holds) => {
     const held = async (stand: Stand) => {
       await holds.install(stand);
       await use(stand, holds);
     };
-    await withStand(held, { ...settings, npm: true, definition: (yaml) => holds.definition(yaml) });
+    await withStand(held, { ...settings, definition: (yaml) => holds.definition(yaml) });
   });
 }
 

@@ -68,11 +68,11 @@ export async function withStand(use: (stand: Stand) => Promise<void>, settings: 
 /** Approves what opens, until the run ends. */
 export async function approveAll(handle: WorkflowHandle): Promise<Ended> {
   let ended: Ended | undefined;
-  let broken: Error | undefined;
-  void ending(handle).then((report) => (ended = report), (error: Error) => (broken = error));
+  const over = ending(handle).then((report) => (ended = report));
+  // Thrown below, by the race.
+  over.catch(() => undefined);
   const said = new Set<string>();
   while (!ended) {
-    if (broken) throw broken;
     const status = await handle.query<Status>('status').catch(() => undefined);
     for (const question of status?.questions ?? []) {
       if (said.has(question.plan + question.name)) continue;
@@ -80,7 +80,8 @@ export async function approveAll(handle: WorkflowHandle): Promise<Ended> {
       said.add(question.plan + question.name);
       await handle.signal('approve', { gate: question.name, by: 'ann', plan: question.plan });
     }
-    await new Promise((wake) => setTimeout(wake, 50));
+    // Each look costs the workflow's worker, the server and this process some milliseconds.
+    await Promise.race([over, new Promise((wake) => setTimeout(wake, 200))]);
   }
   return ended;
 }
@@ -99,11 +100,11 @@ export async function ending(handle: WorkflowHandle): Promise<Ended> {
 /** Waits until something holds, for at most a minute. */
 export async function until<T>(look: () => Promise<T | undefined | false>, ms = 60_000): Promise<T> {
   const end = Date.now() + ms;
-  for (;;) {
+  for (let pauseMs = 15; ; pauseMs = Math.min(pauseMs * 1.2, 150)) {
     const found = await look().catch(() => undefined);
     if (found) return found;
     if (Date.now() > end) throw new Error(`it did not come to that within ${ms} ms: ${look.toString()}`);
-    await new Promise((wake) => setTimeout(wake, 15));
+    await new Promise((wake) => setTimeout(wake, pauseMs));
   }
 }
 

@@ -152,11 +152,11 @@ export async function withBench(settings: Settings, use: (bench: Bench) => Promi
 /** Waits until the status fulfils a condition. */
 export async function until(handle: WorkflowHandle, holds: (status: Status) => boolean, ms = 20_000): Promise<Status> {
   const end = Date.now() + ms;
-  for (;;) {
+  for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 1.2, 100)) {
     const status = await handle.query<Status>('status').catch(() => undefined);
     if (status && holds(status)) return status;
     if (Date.now() > end) throw new Error(`it did not come to that within ${ms} ms: ${JSON.stringify(status)}`);
-    await new Promise((wake) => setTimeout(wake, 20));
+    await new Promise((wake) => setTimeout(wake, pauseMs));
   }
 }
 
