@@ -133,7 +133,7 @@ async function inspectSystem({ shop, home, state }: Stand, version: string, note
   if (git('rev-parse', 'HEAD') !== shop.shas[version])
     note('half', `the checkout is at ${git('rev-parse', 'HEAD')}, not at ${version}`);
   if (git('status', '--porcelain') !== '') note('half', `the checkout is not clean: ${git('status', '--porcelain')}`);
-  const ours = () => processesOf(dirname(state)).filter(({ command }) => !command.includes('worker-process.ts'));
+  const ours = () => processesOf(dirname(state)).filter(({ command }) => !command.includes('worker-process.js'));
   const strangers = () => ours().filter(({ command }) => command !== 'node src/server.js');
   await until(async () => strangers().length === 0, 5_000).catch(() =>
     note(

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -184,7 +184,9 @@ async function installByCopy(systems: string): Promise<void> {
   }
   const path = join(systems, 'shop.yaml');
   const yaml = await readFile(path, 'utf8');
-  const copied = yaml.replace(/install: \[\[npm, ci[^\]]*\]\]/, `install: [[cp, -a, ${modules}node_modules, .]]`);
+  // Nobody writes into these four thousand files: on one disk links to them do, which take a twentieth of the time.
+  const linked = statSync(modules).dev === statSync(systems).dev ? '-al' : '-a';
+  const copied = yaml.replace(/install: \[\[npm, ci[^\]]*\]\]/, `install: [[cp, ${linked}, ${modules}node_modules, .]]`);
   if (copied === yaml) throw new Error('the definition of the shop installs in another way than was thought');
   await writeFile(path, copied);
 }

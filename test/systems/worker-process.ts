@@ -1,4 +1,4 @@
-// A worker in a process of its own, so that a test can kill it: `worker-process.ts {"connection":…,"systems":…}`.
+// A worker in a process of its own, so that a test can kill it: `worker-process.js {"connection":…,"systems":…}`.
 import { startWorker, type WorkerSettings } from '../../src/worker.js';
 
 // A test that was ended by force cleans up nothing.
