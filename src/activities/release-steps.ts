@@ -41,8 +41,8 @@ export async function fetch(context: Step): Promise<StepResult> {
   const staged = await source(definition).fetch(context, run.version);
   if (run.kind === 'rollback' && run.previous) await source(definition).fetch(context, run.previous);
   await refuseOtherRevisions(context);
-  await runtime(definition).coming?.(context, run.version);
-  return staged;
+  const coming = await runtime(definition).coming?.(context, run.version);
+  return coming === undefined ? staged : { ...staged, note: [staged.note, coming].filter(Boolean).join('; ') };
 }
 
 export async function stop(context: Step): Promise<StepResult> {

@@ -103,9 +103,9 @@ async function use(system: ComposeSystem, hold: string): Promise<void> {
     while not os.path.exists(os.environ["HOLD"] + "/go"): time.sleep(0.02)`;
   const slow = { one, two: revision('two', ['one'], waits) };
   const gone = `${name}/cache:1`;
-  docker('build', '--quiet', '--tag', gone, '--build-arg', `of=${name}`, writeCache(hold));
+  const id = docker('build', '--quiet', '--tag', gone, '--build-arg', `of=${name}`, writeCache(hold));
   tag('1.3.1', slow, { 'compose.yaml': compose.replace(`image: ${baseImage}`, `image: ${gone}`) });
-  await refused('1.3.1', 'rolled-back', new RegExp(gone), meanwhile(() => docker('rmi', gone)));
+  await refused('1.3.1', 'rolled-back', new RegExp(`images are gone from this host: proxy: ${gone}`), meanwhile(() => docker('rmi', '--force', id)));
 }
 
 /** An image of its own, so that nothing else keeps it. */

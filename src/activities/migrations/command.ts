@@ -4,7 +4,7 @@ import { readHistory } from '../../lib/history.js';
 import type { Argv, CheckResult, Definition, Migrations, Release, StepResult } from '../../model.js';
 import { unasked, type StepContext } from '../context.js';
 import { liveRelease } from '../runtime/live-release.js';
-import { imagesOverride } from '../source/images/record.js';
+import { hasImages } from '../source/images/record.js';
 import { applyPending } from './apply-pending.js';
 import { demandReachable, demandSame } from './compare.js';
 import type { MigrationTool } from './contract.js';
@@ -42,7 +42,7 @@ async function known(context: StepContext, release: Release): Promise<string[] |
 /** Whether its code stands beside the live one: its checkout, or for a tool inside a service its image. */
 function isFetched(context: StepContext, release: Release): boolean {
   const inside = commandOf(context.definition).in !== undefined;
-  return existsSync(inside ? imagesOverride(context, release) : context.staged(release));
+  return inside ? hasImages(context, release) : existsSync(context.staged(release));
 }
 
 async function applied(context: StepContext, url?: string): Promise<string[]> {

@@ -26,7 +26,12 @@ export interface Container {
   addresses: string[];
   mounts: { type: string; name?: string; source: string; target: string }[];
   restartPolicy: string;
+  /** From the signal that asks it to stop until it is killed. */
+  stopSeconds: number;
 }
+
+/** Where nobody says otherwise, in seconds. */
+export const engineGrace = 10;
 
 type Read = (request: CommandRequest) => Promise<CommandResult>;
 
@@ -57,7 +62,7 @@ interface Inspected {
   Image: string;
   RestartCount: number;
   State: { Status: string; Running: boolean; ExitCode: number; StartedAt: string; Health?: { Status: string } };
-  Config: { Labels: Record<string, string> | null };
+  Config: { Labels: Record<string, string> | null; StopTimeout?: number | null };
   HostConfig: {
     PortBindings: Record<string, { HostPort: string }[] | null> | null;
     RestartPolicy: { Name: string };
@@ -95,6 +100,7 @@ function readContainer(one: Inspected): Container {
       target: Destination,
     })),
     restartPolicy: one.HostConfig.RestartPolicy.Name,
+    stopSeconds: one.Config.StopTimeout ?? engineGrace,
   };
 }
 

@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { runtime } from '../../../src/activities/runtime/lookup.js';
-import { baseImage, describeWithDocker } from '../../stack/docker.js';
+import type { At, Release } from '../../../src/model.js';
+import { baseImage, describeWithDocker, docker } from '../../stack/docker.js';
 import { makeComposeStand, type ComposeStand } from './compose-stand.js';
 
 const release = { version: '2.0.0', sha: 'a'.repeat(40) };
@@ -81,4 +82,68 @@ volumes: { kept: { external: true, name: ${stand.project}-kept } }
       message: expect.stringMatching(/compose.override.yaml \([0-9a-f]{12} then, [0-9a-f]{12} now\)/) as string,
     });
   }, 60_000);
+
+  it('names other images by tags that anybody moves: they are told, and pinned by id for the way back, too', async () => {
+    const tag = `${stand.project}/web:latest`;
+    const build = (text: string) => {
+      writeFileSync(join(stand.directory, 'Dockerfile'), `FROM ${baseImage}\nENV TEXT=${text}\n`);
+      return docker('build', '--quiet', '--tag', tag, stand.directory);
+    };
+    const compose = (more: string) => {
+      stand.compose({ web: `    pull_policy: always\n    environment: ${more}` });
+      const path = join(stand.directory, 'compose.yaml');
+      writeFileSync(path, readFileSync(path, 'utf8').replace(baseImage, tag));
+    };
+    const before = { version: '1.0.0', sha: '1'.repeat(40), run: '20260101T000000Z-abcdef' };
+    const at = (where: Partial<At>) => {
+      const step = stand.step(where);
+      return { ...step, run: { ...step.run, previous: before } };
+    };
+    const start = async (what: Release, where: Partial<At>) => {
+      await runtime(at({}).definition).start(at(where), what);
+      return docker('inspect', '--format', '{{.Image}}', `${stand.project}-web-1`);
+    };
+    const then = build('1');
+    stand.env({ TOKEN: 'o$ne', ADDED: 'se$cret' });
+    compose('{ TOKEN: "${TOKEN}" }');
+    execFileSync('git', ['-C', stand.directory, 'init', '--quiet']);
+    expect(await start(before, { step: 'reopen' })).toBe(then);
+
+    const now = build('2');
+    const [short, shortNow] = [then, now].map((id) => id.slice(7, 19)) as [string, string];
+    const checks = await runtime(at({}).definition).preflight(at({}));
+    expect(checks.find(({ name }) => name === 'foreign-images')).toMatchObject({
+      ...{ outcome: 'fail', must: 'warn' },
+      seen: [
+        `web runs ${short}, and ${tag} is ${shortNow} here: the start takes that`,
+        `${tag} of web names no version`,
+        'pull_policy: always of web is not followed: a release runs what is on this host',
+      ].join('; '),
+    });
+    const plan = await runtime(at({}).definition).resolved(at({}));
+    expect(plan.slice(1)).toEqual([
+      expect.stringMatching(/^# db: .* is [0-9a-f]{12}$/),
+      `# web: ${tag} is ${shortNow}`,
+      '# to stop by itself: web 30 s',
+    ]);
+
+    const live = readFileSync(join(stand.directory, 'compose.yaml'), 'utf8');
+    const coming = live.replace('TOKEN: "${TOKEN}"', 'TOKEN: "x${TOKEN}", ADDED: "${ADDED}"').replace('30s', '2m');
+    write(at({}).staged(release), { 'compose.yaml': coming, 'server.py': '' });
+    const told = await runtime(at({}).definition).coming!(at({ step: 'fetch' }), release);
+    const keys = ['environment.ADDED', 'environment.TOKEN', 'stop_grace_period'].map((key) => `services.web.${key}`);
+    expect(told).toBe(`docker compose config changes in ${keys.join(', ')}`);
+
+    build('3');
+    write(stand.directory, { 'compose.yaml': coming });
+    expect(await start(release, {})).toBe(now);
+    write(stand.directory, { 'compose.yaml': live });
+    expect(await start(before, { step: 'stop', undo: true })).toBe(then);
+    write(stand.directory, { 'compose.yaml': coming });
+    docker('rmi', '--force', now);
+    await expect(start(release, { try: 2 })).rejects.toMatchObject({
+      type: 'NotStarted',
+      message: `images are gone from this host: web: ${tag} (${shortNow})`,
+    });
+  }, 120_000);
 });

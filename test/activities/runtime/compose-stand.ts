@@ -68,6 +68,8 @@ ${more}
     step: (at, settings = {}, run = 'run') =>
       stepContext({
         definition: definitionOf(directory, {
+          // Images are pinned under its name.
+          environment: `${project}/test`,
           env_file: '.env',
           runtime: {
             compose: { project, services: ['web'], observeMs: 300, timeoutMs: 60_000, ...settings },

@@ -141,8 +141,16 @@ describeWithDocker('services of docker compose', () => {
   });
 
   it('get the grace of the compose file to stop, and little of it when going back', async () => {
-    stand.compose({ web: `    environment: { SLOW: "60" }` });
+    // Longer than the deadline of a compose command: it is the compose file that says how long.
+    const patient = stand.step({ step: 'stop' }, { timeoutMs: 1_500 });
+    stand.compose({ web: `    environment: { SLOW: "3" }` });
     await start(stand.step());
+    expect(await stop(patient)).toMatchObject({
+      note: expect.stringMatching(/^web stopped in [3-9].*, grace of the compose file: web 30 s; closed/) as string,
+      data: { graceSeconds: null, graces: { web: 30 } },
+    });
+    stand.compose({ web: `    environment: { SLOW: "60" }` });
+    await start(stand.step({ try: 2 }));
     const began = Date.now();
     expect(await stop(stand.step({ step: 'start', undo: true }))).toMatchObject({ data: { graceSeconds: 5 } });
     expect(Date.now() - began).toBeLessThan(25_000);

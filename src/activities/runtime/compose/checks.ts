@@ -7,6 +7,7 @@ import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
 import { composeFiles, composeOf, composeProgram, hasFiles } from './arguments.js';
 import { checkVolumes } from '../volumes.js';
+import { checkForeign } from './foreign.js';
 import { checkImagesHere, checkPorts } from './host-checks.js';
 import { checkSettingsElsewhere } from './settings-elsewhere.js';
 import { place, readProject, type Project } from './project.js';
@@ -30,14 +31,18 @@ export async function checkCompose(context: StepContext): Promise<CheckResult[]>
 }
 
 /** What the files in `definition.directory` resolve to, and what the host has for it. Throws BadDefinition where they do not resolve. */
-export async function judgeProject(context: StepContext, where: string): Promise<CheckResult[]> {
-  const [project, elsewhere] = await Promise.all([readProject(context), checkSettingsElsewhere(context, where)]);
-  const [images, ports, volumes] = await Promise.all([
+export async function judgeProject(context: StepContext, where: string, known?: Project): Promise<CheckResult[]> {
+  const [project, elsewhere] = await Promise.all([
+    known ?? readProject(context),
+    checkSettingsElsewhere(context, where),
+  ]);
+  const [images, foreign, ports, volumes] = await Promise.all([
     checkImagesHere(context, project, where),
+    checkForeign(context, project, where),
     checkPorts(context, project, where),
     checkVolumes(context, project.volumes, where),
   ]);
-  return [elsewhere, ...checkProject(context, project, where), images, ports, ...volumes];
+  return [elsewhere, ...checkProject(context, project, where), images, foreign, ports, ...volumes];
 }
 
 async function checkEngine(context: StepContext, where: string): Promise<CheckResult> {

@@ -8,29 +8,53 @@ import { failuresIn, type StepContext } from '../../context.js';
 import { gitEnvironment, isCheckout } from '../../source/git-command.js';
 import { composeFiles, composeOf, hasFiles } from './arguments.js';
 import { judgeProject } from './checks.js';
-import { place } from './project.js';
+import { differences } from './differences.js';
+import { pinForeign } from './foreign.js';
+import { place, readProject, type Config } from './project.js';
 
 /**
  * The staged release's compose files, resolved and checked as `start` will meet them, while the version before still serves. Notes what they are,
- * for `start` to compare. Throws BadDefinition, naming all that is wrong.
+ * for `start` to compare, and pins what other images they name. Returns what of the configuration changes, by the names of its keys. Throws BadDefinition,
+ * naming all that is wrong.
  */
-export async function checkComing(context: StepContext, release: Release): Promise<void> {
-  // Images alone bring no compose file: preflight has seen the one that stays.
-  if (!context.definition.source.git) return;
-  // The folder's name may be the project's.
-  const folder = join(context.folder, 'coming', release.sha, basename(context.definition.directory));
+export async function checkComing(context: StepContext, release: Release): Promise<string | undefined> {
   const { definition } = context;
+  const live = context.run.previous && hasFiles(definition) ? await readProject(context) : undefined;
+  if (!definition.source.git) {
+    // Images alone bring no compose file: preflight has seen the one that stays.
+    if (live) await pinForeign(context, release, live, live);
+    return undefined;
+  }
+  // The folder's name may be the project's.
+  const folder = join(context.folder, 'coming', release.sha, basename(definition.directory));
   const coming = { ...context, definition: { ...definition, directory: folder } };
   try {
     await lay(context, context.staged(release), folder);
     if (!hasFiles(coming.definition))
       throw fail('BadDefinition', `${place(context)}: ${release.version} has no ${composeFiles(coming.definition).join(', ')}`); // prettier-ignore
-    const failures = failuresIn(await judgeProject(coming, place(context)));
+    const project = await readProject(coming);
+    const failures = failuresIn(await judgeProject(coming, place(context), project));
     if (failures) throw fail('BadDefinition', `${release.version} cannot be started: ${failures}`);
+    await pinForeign(context, release, project, live);
     await writeAtomic(notePath(context, release), JSON.stringify(await hashes(coming)));
+    return live && tellChange(live.config, moved(project.config, folder, definition.directory));
   } finally {
     await rm(dirname(folder), { recursive: true, force: true });
   }
+}
+
+function tellChange(before: Config, after: Config): string {
+  const changed = differences(before, after);
+  if (changed.length === 0) return 'the same docker compose config';
+  const more = changed.length > 20 ? `, and ${changed.length - 20} more` : '';
+  return `docker compose config changes in ${changed.slice(0, 20).join(', ')}${more}`;
+}
+
+/** As it will be once it lies where the live one does. */
+function moved(config: Config, from: string, to: string): Config {
+  return JSON.parse(
+    JSON.stringify(config).replaceAll(JSON.stringify(from).slice(1, -1), JSON.stringify(to).slice(1, -1)),
+  ) as Config;
 }
 
 /** Throws NotStarted where the compose files are no longer those that `fetch` saw of this release. */

@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs';
 import type { Argv, Definition, Release } from '../../../model.js';
 import type { StepContext } from '../../context.js';
 import { imagesOverride } from '../../source/images/record.js';
+import { engineGrace, type Container } from '../docker-state.js';
 import { composeArgv, composeOf, isPlugin } from './arguments.js';
+import type { Project } from './project.js';
 
 export function upArgv(definition: Definition, services: string[], override?: string): Argv {
   const renew = composeOf(definition).renew_anonymous_volumes ? ['--renew-anon-volumes'] : [];
@@ -49,6 +51,28 @@ export function shortGrace(definition: Definition): number {
 
 export function graceOf({ definition, run, at }: StepContext): number | undefined {
   return at.undo || run.kind === 'rollback' ? shortGrace(definition) : graceSeconds(definition);
+}
+
+/** What each has before it is killed, in seconds: of the command, else what it was made with by its compose file. */
+export function gracesOf(containers: Container[], said: number | undefined): Record<string, number> {
+  return Object.fromEntries(containers.map(({ service, stopSeconds }) => [service, said ?? stopSeconds]));
+}
+
+export function sumOf(graces: Record<string, number>): number {
+  return Object.values(graces).reduce((sum, seconds) => sum + seconds, 0);
+}
+
+/** `30 s`, or by service where the compose file says it. */
+export function tellGraces(graces: Record<string, number>, said: number | undefined): string {
+  if (said !== undefined) return `${said} s`;
+  const each = Object.entries(graces).map(([service, seconds]) => `${service} ${seconds} s`);
+  return each.length > 0 ? `of the compose file: ${each.join(', ')}` : 'of the compose file';
+}
+
+/** For the plan, where its commands do not say it. */
+export function graceLines(definition: Definition, { ours, graces }: Project): string[] {
+  if (graceSeconds(definition) !== undefined || ours.length === 0) return [];
+  return [`# to stop by itself: ${ours.map((service) => `${service} ${graces[service] ?? engineGrace} s`).join(', ')}`];
 }
 
 /** The file that pins each service to its image's id, where the release has one. */

@@ -12,7 +12,20 @@ import { awaitClosed, awaitOpen, whoHolds } from '../wait-for-ports.js';
 import { composeArgv, composeOf, hasFiles } from './arguments.js';
 import { checkCompose } from './checks.js';
 import { checkComing, refuseOtherFiles } from './coming.js';
-import { graceOf, graceSeconds, overrideOf, shortGrace, stopArgv, unpulled, upArgv } from './commands.js';
+import {
+  graceLines,
+  graceOf,
+  graceSeconds,
+  gracesOf,
+  sumOf,
+  overrideOf,
+  shortGrace,
+  stopArgv,
+  tellGraces,
+  unpulled,
+  upArgv,
+} from './commands.js';
+import { foreignLines, goneImages } from './foreign.js';
 import { takenPorts } from './host-checks.js';
 import { diedOf, lastWords, observe } from './observe.js';
 import { containersOf, databaseServices, readProject, type Project } from './project.js';
@@ -35,7 +48,12 @@ export const compose: Runtime = {
   commands: (definition) => lines(definition, ''),
   resolved: async (context) => {
     if (!hasFiles(context.definition)) return [];
-    return [`# docker compose config: sha256 ${(await readProject(context)).sha256}`];
+    const project = await readProject(context);
+    return [
+      `# docker compose config: sha256 ${project.sha256}`,
+      ...(await foreignLines(context, project)),
+      ...graceLines(context.definition, project),
+    ];
   },
   byHand: (context) =>
     lines(context.definition, inCheckout(context), previousOverride(context), shortGrace(context.definition)),
@@ -54,6 +72,7 @@ async function stop(context: StepContext): Promise<StepResult> {
   const { timeoutMs } = composeOf(definition);
   const containers = await ours(context);
   const running = containers.filter(({ running }) => running);
+  const graces = gracesOf(running, graceOf(context));
   const grace = graceOf(context);
   const began = Date.now();
   await hold(context, running);
@@ -62,7 +81,8 @@ async function stop(context: StepContext): Promise<StepResult> {
     await context.change('stop', {
       argv: stopArgv(definition, services, grace),
       env: guardValues(context),
-      deadlineMs: timeoutMs,
+      // Whoever may take his time to stop is not cut short by the deadline of the command.
+      deadlineMs: timeoutMs + 1000 * sumOf(graces),
     });
   const left = (await ours(context)).filter((one) => one.running);
   if (left[0])
@@ -74,8 +94,8 @@ async function stop(context: StepContext): Promise<StepResult> {
   await awaitClosed(ports, timeoutMs);
   const seconds = ((Date.now() - began) / 1000).toFixed(1);
   return {
-    note: `${services.join(', ') || 'nothing'} stopped in ${seconds} s, grace ${grace ?? 'of the compose file'}${grace ? ' s' : ''}; closed: ${ports.join(', ') || 'no port'}`,
-    data: { services, ports, graceSeconds: grace ?? null },
+    note: `${services.join(', ') || 'nothing'} stopped in ${seconds} s, grace ${tellGraces(graces, grace)}; closed: ${ports.join(', ') || 'no port'}`,
+    data: { services, ports, graceSeconds: grace ?? null, graces },
   };
 }
 
@@ -102,7 +122,7 @@ async function start(context: StepContext, release: Release): Promise<StepResult
   } catch (error) {
     // Where a service waited for one that died, compose names it, but not what it said.
     const dead = await diedOf(context, (await containersOf(context, project.ours)).ours, before.ours, project.awaited);
-    throw dead ?? error;
+    throw dead ?? (await goneImages(context, release)) ?? error;
   }
   const after = await containersOf(context, project.ours);
   const recreated = others.filter(({ id }) => !after.others.some((one) => one.id === id));

@@ -1,26 +1,23 @@
 import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
-import { inspectImage } from '../../source/images/docker.js';
 import type { Container } from '../docker-state.js';
+import { shortId } from '../../source/images/docker.js';
 import { openPorts } from '../listeners.js';
 import { whoHolds } from '../wait-for-ports.js';
+import { foreignOf, idsHere } from './foreign.js';
 import { containersOf, type Project } from './project.js';
 
 /** What compose would otherwise pull in the downtime. Images that a release builds or pulls itself have their own checks. */
 export async function checkImagesHere(context: StepContext, project: Project, where: string): Promise<CheckResult> {
-  const released = Object.keys(context.definition.source.images ?? {});
-  const others = project.services.filter(
-    (service) => !project.built.includes(service) && !released.includes(service) && project.images[service],
-  );
-  const images = [...new Set(others.map((service) => project.images[service] ?? ''))];
-  const here = await Promise.all(images.map((image) => inspectImage(context, image)));
-  const missing = images.filter((_, index) => !here[index]);
+  const images = [...new Set(Object.values(foreignOf(context.definition, project)))];
+  const here = await idsHere(context, images);
+  const missing = images.filter((image) => !here.has(image));
   return unasked(
     'images-here',
     missing.length === 0,
     'the images that compose names are on this host',
     missing.length === 0
-      ? images.join(', ') || 'it names none'
+      ? images.map((image) => `${image} is ${shortId(here.get(image) ?? '')}`).join(', ') || 'it names none'
       : missing.map((image) => `${image} is gone: docker pull ${image}`).join(', '),
     where,
   );

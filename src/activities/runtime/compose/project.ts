@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { parseDuration } from '../../../definition/durations.js';
 import { fail } from '../../../errors.js';
 import type { Argv, Definition } from '../../../model.js';
 import { anyExitCode, type StepContext } from '../../context.js';
@@ -26,6 +27,12 @@ export interface Project {
   ports: number[];
   /** Volumes that compose does not make itself: without them `up` fails. */
   volumes: string[];
+  /** `pull_policy`, where it may bring another image than the one that is here. */
+  pulls: Record<string, string>;
+  /** `stop_grace_period` in seconds, of those that say one. */
+  graces: Record<string, number>;
+  /** What all this was read from, values of variables included: never to be shown. */
+  config: Config;
   /** Names of variables that are set nowhere. */
   unset: string[];
   /** Of the whole resolved configuration, secrets included: says whether it changed, and nothing else. */
@@ -77,6 +84,14 @@ async function resolveProject(context: StepContext, argv: Argv): Promise<Project
     ),
     // Beside warnings, which may be read for names, stands no value.
     unset: unsetVariables(stderr),
+    pulls: picked(config, ({ pull_policy = '' }) =>
+      /^(missing|if_not_present|never|build|)$/.test(pull_policy) ? undefined : pull_policy,
+    ),
+    graces: picked(config, ({ stop_grace_period = '' }) => {
+      const ms = parseDuration(stop_grace_period);
+      return ms === undefined ? undefined : Math.ceil(ms / 1000);
+    }),
+    config,
     sha256: createHash('sha256').update(stdout).digest('hex'),
   };
 }
@@ -124,19 +139,28 @@ export function place({ definition }: StepContext): string {
 }
 
 type ConfigPort = string | { published?: string | number; protocol?: string };
-interface Config {
+export interface Config {
   services: Record<string, ConfigService>;
   volumes?: Record<string, { name?: string; external?: unknown } | null>;
 }
 interface ConfigService {
   build?: unknown;
   image?: string;
+  pull_policy?: string;
+  stop_grace_period?: string;
+  /** v1 lists `NAME=value`. */
+  environment?: Record<string, string | null> | string[];
   depends_on?: Record<string, { condition?: string } | null> | string[];
   ports?: ConfigPort[];
 }
 
 function mapValues<T>(config: Config, take: (service: ConfigService) => T): Record<string, T> {
   return Object.fromEntries(Object.entries(config.services).map(([name, service]) => [name, take(service)]));
+}
+
+function picked<T>(config: Config, take: (service: ConfigService) => T | undefined): Record<string, T> {
+  const all = Object.entries(mapValues(config, take));
+  return Object.fromEntries(all.filter((one): one is [string, T & {}] => one[1] !== undefined));
 }
 
 function lastLine(text: string): string {

@@ -6,7 +6,7 @@ import type { StepContext } from '../../context.js';
 import type { Container } from '../docker-state.js';
 import { guardOf, guardValues } from '../guard.js';
 import { composeOf } from './arguments.js';
-import { graceOf, overrideOf, stopArgv, upArgv } from './commands.js';
+import { graceOf, gracesOf, sumOf, overrideOf, stopArgv, upArgv } from './commands.js';
 import { observe } from './observe.js';
 import { containersOf } from './project.js';
 
@@ -37,8 +37,9 @@ export async function turnServices(
     before.filter(({ running }) => running),
   );
   const argv = stopArgv(definition, names, graceOf(context));
+  const deadlineMs = timeoutMs + 1000 * sumOf(gracesOf(before, graceOf(context)));
   if (before.length > 0)
-    await context.change(`stop-${names.join('-')}`, { argv, env: guardValues(context), deadlineMs: timeoutMs });
+    await context.change(`stop-${names.join('-')}`, { argv, env: guardValues(context), deadlineMs });
   const left = (await containersOf(context, names)).ours.filter(({ running }) => running);
   if (left[0])
     throw fail('NotStopped', `${left.map(({ service }) => service).join(', ')} still runs: look with docker ps`);

@@ -18,8 +18,9 @@ export interface KeptImage {
 
 /** All that runs of this environment pinned. Throws CommandFailed without an engine. */
 export async function keptImages(context: StepContext): Promise<KeptImage[]> {
-  const found = await Promise.all(servicesOf(context.definition).map((service) => pinsOf(context, service)));
-  return Promise.all(found.flat().map((name) => look(context, name)));
+  const { definition } = context;
+  if (servicesOf(definition).length === 0 && !definition.runtime.compose) return [];
+  return Promise.all((await pinsOf(context)).map((name) => look(context, name)));
 }
 
 /** Takes the name away; the image goes with its last one. Gone already → no-op. Throws Held while a container is made of it. */
@@ -29,8 +30,9 @@ export async function removeImage(context: StepContext, name: string): Promise<v
   await context.read({ argv: ['docker', 'image', 'rm', name] });
 }
 
-async function pinsOf(context: StepContext, service: string): Promise<string[]> {
-  const reference = pinOf(context.definition.environment, service, '*');
+/** Of all services, also those that no release brings. */
+async function pinsOf(context: StepContext): Promise<string[]> {
+  const reference = pinOf(context.definition.environment, 'x', '*').replace('/x:', '/*:');
   const format = '{{.Repository}}:{{.Tag}}';
   const argv = ['docker', 'image', 'ls', '--format', format, '--filter', `reference=${reference}`];
   const { stdout = '' } = await context.read({ argv });
