@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { fail } from '../../src/errors.js';
 import type { Call } from '../../src/model.js';
-import { ending, gate, until, withBench, type Bench } from './harness.js';
+import { ending, gate, keep, until, withBench, type Bench } from './harness.js';
 
 const people = { ann: ['release-manager'], bob: ['developer'] };
 const guarded = { people, gates: { go: gate({ roles: ['release-manager'], four_eyes: true }), 'sign-off': gate() } };
@@ -102,6 +102,25 @@ describe('messages', () => {
       const { handle, plan } = await atGo(bench);
       await handle.signal('approve', { gate: 'rollback', by: 'ann', plan });
       expect((await until(handle, ({ refusedCount }) => refusedCount === 1)).refused[0]?.reason).toContain('not open');
+    });
+  });
+
+  it('takes no deadline for a no where data could be lost; where none could, on_deadline: reject does', async () => {
+    const gates = { rollback: gate({ deadlineMs: 200 }) };
+    const costs = { ...keep, loss: { 'main.public.orders': 3 }, asks: true, hash: 'loss-3' };
+    await withBench({ outline: { people, gates }, fakes: { choose: async () => costs } }, async ({ start }) => {
+      const handle = await start('rollback', { by: 'bob' });
+      const { questions } = await until(handle, (status) => status.questions[0]?.name === 'rollback');
+      await vi.waitUntil(async () => {
+        const { events } = await handle.fetchHistory();
+        return events?.some((event) => event.timerFiredEventAttributes);
+      }, 20_000);
+      await handle.signal('approve', { gate: 'rollback', by: 'ann', plan: questions[0]?.plan });
+      expect(await ending(handle)).toMatchObject({ outcome: 'done', approvals: [{ gate: 'rollback', by: 'ann' }] });
+    });
+    await withBench({ outline: { people, gates } }, async ({ start }) => {
+      const report = await ending(await start('rollback', { by: 'bob' }));
+      expect(report).toMatchObject({ outcome: 'no-go', reason: 'rollback: expired' });
     });
   });
 
