@@ -4,6 +4,43 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StoreBackup } from '../../../../src/activities/data/contract.js';
 import { databaseOddities, essence, makeShop, oddities, run, type Shop } from './shop.js';
 
+/** A rule of sorting that no other locale has. */
+const icu = `TEMPLATE template0 LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'de-u-co-phonebk'`;
+
+it('a database of an ICU locale comes back with it, and sorts as before; a sequence that somebody goes on with during the backup is not behind its table', async () => {
+  const shop = await makeShop({ locale: icu });
+  try {
+    await shop.sql(
+      `CREATE TABLE names (id serial PRIMARY KEY, name text); INSERT INTO names (name) VALUES ('Af'), ('Ae'), ('Äd')`,
+    );
+    const insert = () => shop.sql(`INSERT INTO names (name) SELECT 'later' FROM generate_series(1, 20) RETURNING id`);
+    const looking = async () => [
+      await shop.sql('SELECT name FROM names WHERE id < 4 ORDER BY name'),
+      await shop.beside(
+        `SELECT datlocprovider, daticulocale, datcollate FROM pg_database WHERE datname = '${shop.name}'`,
+      ),
+    ];
+    const before = await looking();
+    expect(before[0]).toEqual([{ name: 'Ae' }, { name: 'Äd' }, { name: 'Af' }]);
+    // Between the snapshot and the dump, and again beside the dump.
+    const read: typeof shop.context.read = async (request) => {
+      await insert();
+      const [result] = await Promise.all([shop.context.read(request), insert()]);
+      return result;
+    };
+    const stored = await shop.store.backup({ ...shop.context, read }, shop.folder);
+    expect(stored.contents.tables['public.names']?.rows).toBe(3);
+    await shop.store.swapIn(shop.context, await shop.store.restore(shop.context, shop.folder, stored));
+    expect(await looking()).toEqual(before);
+    expect(
+      await shop.sql('SELECT count(*)::int AS n, (SELECT last_value FROM names_id_seq) >= max(id) AS ahead FROM names'),
+    ).toEqual([{ n: 3, ahead: true }]);
+    expect(await insert()).toHaveLength(20);
+  } finally {
+    await shop.close();
+  }
+});
+
 describe('an odd but real database', () => {
   let shop: Shop;
   let backup: StoreBackup;

@@ -28,17 +28,19 @@ export interface Shop {
   close(): Promise<void>;
 }
 
-/** A database with three plain roles, a store over it and a step's context. `odd`: a name that needs quoting everywhere. */
+/** A database with three plain roles, a store over it and a step's context. `odd`: a name that needs quoting everywhere; `locale`: how it is created. */
 export async function makeShop({
   odd = false,
+  locale,
   superuser,
   tools,
-}: { odd?: boolean; superuser?: string; tools?: Tools } = {}): Promise<Shop> {
+}: { odd?: boolean; locale?: string; superuser?: string; tools?: Tools } = {}): Promise<Shop> {
   const database = await freshDatabase(superuser);
   const name = odd ? `${database.name} Größe=O'Dd "x ${'ü'.repeat(12)}`.replace('"', '') : database.name;
   const at = (url: string) => url.replace(/\/[^/]*$/, `/${encodeURI(name)}`);
   const beside = (text: string) => run(database.superuserUrl.replace(/\/[^/]*$/, '/postgres'), text);
-  if (odd) await beside(`CREATE DATABASE "${name}" OWNER ${database.name}_owner`);
+  if (locale) await beside(`DROP DATABASE "${name}"`);
+  if (odd || locale) await beside(`CREATE DATABASE "${name}" OWNER ${database.name}_owner ${locale ?? ''}`);
   const folder = await mkdtemp(join(tmpdir(), 'slipway-shop-'));
   const [ownerUrl, adminUrl] = [at(database.ownerUrl), at(database.adminUrl)];
   const lines = {

@@ -125,6 +125,34 @@ describe('a standby copy', () => {
     await sleeper.end().catch(() => undefined);
   });
 
+  it('C7: is swapped in by one transaction where the application is stopped: whoever knocks meanwhile finds it closed once, and never gone', async () => {
+    const record = await shop.store.standby(shop.context);
+    const seen: string[] = [];
+    const note = (what: string) => void (seen.at(-1) === what || seen.push(what));
+    let swapped = false;
+    const knock = async () => {
+      for (let last = false; !last;) {
+        last = swapped;
+        await run(shop.ownerUrl, 'SELECT oid::text AS oid FROM pg_database WHERE datname = current_database()').then(
+          ([row]) => note(String(row?.oid)),
+          ({ code }: { code?: string }) => note(code === '57P01' ? 'ended' : (code ?? 'cut off')),
+        );
+      }
+    };
+    const knocking = knock();
+    await shop.store.swapIn(shop.context, record).finally(() => (swapped = true));
+    await knocking;
+    // 55000: it takes no connection. A session of that moment may be ended.
+    expect(seen.filter((what) => !['55000', 'ended', 'cut off'].includes(what))).toEqual([
+      record.live.oid,
+      record.copyOid,
+    ]);
+    const rows = await shop.beside(
+      `SELECT DISTINCT xmin::text FROM pg_database WHERE oid IN (${record.live.oid}, ${record.copyOid})`,
+    );
+    expect(rows).toHaveLength(1);
+  });
+
   it('C7: is swapped in under 20 clients that reconnect at once: each goes on, on the new one', async () => {
     const record = await shop.store.standby(shop.context);
     await shop.sql('INSERT INTO orders VALUES (7777)');
