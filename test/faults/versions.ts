@@ -11,18 +11,21 @@ export interface Tried {
   server: string;
   /** Versions of the programs that were used. */
   programs: string[];
-  /** Empty: the data came back equal from the backup, and from the copy. */
+  /** Empty: the data came back equal from the backup, from the copy, and in place. */
   faults: string[];
 }
 
-/** A server of that version, with an odd database on it: checks, backup, proof, put back from the backup and from a copy. */
+/** A server of that version, with an odd database on it: checks, backup, proof, put back from the backup, from a copy, and in place. */
 export async function tryVersion(major: number): Promise<Tried> {
   const { server, client } = postgresVersion(major);
   const folder = await mkdtemp(join(tmpdir(), `slipway-postgres-${major}-`));
   await chmod(folder, 0o711);
   const running = await startPostgres({ folder, tools: server });
   try {
-    const shop = await makeShop({ superuser: running.superuserUrl, tools: client });
+    // Proofs on a throwaway server want that very version, whichever programs the host has else.
+    const tools = { ...client, postgres: (name: string, wanted: number) => (name === 'initdb' ? server : client).postgres(name, wanted) }; // prettier-ignore
+    const locale = major < 17 ? {} : { locale: `TEMPLATE template0 LOCALE 'C' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'` }; // prettier-ignore
+    const shop = await makeShop({ superuser: running.superuserUrl, tools, ...locale });
     try {
       const faults: string[] = [];
       await shop.sql(oddities(shop.database.name, { major, contrib: major !== 16 && major !== 18 }));
@@ -43,6 +46,14 @@ export async function tryVersion(major: number): Promise<Tried> {
       await shop.sql('DELETE FROM events');
       await shop.store.swapIn(shop.context, copy);
       await same('the copy');
+      await shop.beside(`ALTER ROLE ${shop.database.name}_admin NOCREATEDB`);
+      const hindered = (await shop.store.preflight(shop.context)).filter(({ outcome }) => outcome === 'fail');
+      faults.push(...hindered.map(({ name, seen }) => `in place: ${name}: ${seen}`));
+      const second = await shop.store.standby(shop.context);
+      await shop.sql('DELETE FROM events; CREATE TABLE made_by_the_release (id serial)');
+      const { folder: kept, stored } = second.backup!;
+      await shop.store.swapIn(shop.context, await shop.store.restore(shop.context, kept, stored));
+      await same('in place');
       const left = (await shop.databases()).filter((name) => /__[ptcd]_/.test(name));
       if (left.length > 0) faults.push(`left: ${left.join(', ')}`);
       const [version] = await shop.beside('SHOW server_version');

@@ -1,4 +1,5 @@
 import { readdir, readFile, rename } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import pg from 'pg';
@@ -51,8 +52,8 @@ describe('the shop, from its first release to a failed one and back', () => {
     });
   }, 180_000);
 
-  it('is adopted as it runs, with nothing changed, and released from there', async () => {
-    await withStand(async ({ go, home, ledger, client }) => {
+  it('is adopted as it runs, with nothing changed, and released from there; what fails is taken back in place where no database may be made beside', async () => {
+    await withStand(async ({ go, home, ledger, client, database, worker }) => {
       await go('deploy', { version: '1.0.0', by: 'bob' });
       await rename(home, `${home}.lost`);
       const refused = await go('deploy', { version: '2.0.0', by: 'bob' });
@@ -65,6 +66,19 @@ describe('the shop, from its first release to a failed one and back', () => {
       expect(entry).toMatchObject({ kind: 'adopt', current: { version: '1.0.0' }, backup: entry?.run, revisions: { main: expect.arrayContaining([expect.stringContaining('create-customers')]) as string[] } });
       expect(await go('deploy', { version: '2.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed', current: '2.0.0' });
       expect(client.options.namespace).toMatch(/^stand-/);
+
+      // On a managed server, say, where no other database may be made: a failed release is taken back within the live one.
+      await query(database.superuserUrl, `ALTER ROLE ${database.name}_admin NOCREATEDB`);
+      const looking = async () => [
+        await rows(database.ownerUrl),
+        await query(database.superuserUrl, `SELECT oid::text, datname FROM pg_database WHERE starts_with(datname, '${database.name}') ORDER BY 1`),
+        (await readdir(tmpdir())).filter((name) => name.startsWith(`slipway-pg-${worker.pid()}-`)),
+      ];
+      const there = await looking();
+      const failed = await go('deploy', { version: '3.0.0', by: 'bob' });
+      expect(failed, failed.reason).toMatchObject({ outcome: 'rolled-back', current: '2.0.0', problem: 'CheckFailed' });
+      expect(failed.reason).toContain('revenue (systems/shop.yaml:');
+      expect(await looking()).toEqual(there);
     });
   }, 240_000);
 });
