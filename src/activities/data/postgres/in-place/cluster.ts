@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chown, mkdir, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -5,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../../../../errors.js';
 import { abandonedIn, ownName } from '../../../../lib/own-name.js';
-import { startServer, systemUser, type User } from '../../../../lib/server-process.js';
+import { freePort, startServer, systemUser, type User } from '../../../../lib/server-process.js';
 import type { StepContext } from '../../../context.js';
 import type { Address } from '../address.js';
 import { close, connect, query, withSession, type Session } from '../connect.js';
@@ -51,8 +52,8 @@ export async function makesDatabases(link: Link): Promise<boolean> {
 }
 
 /**
- * A PostgreSQL server of the live one's major version on this host, reached by a socket in a folder that only its user enters. It ends with this
- * process; what a killed worker left of it is removed by the next one, or at the next worker's start. Throws ToolMissing, NoRights, NotStarted.
+ * A PostgreSQL server of the live one's major version on this host, reached by a socket in a folder that only its user enters; the application's own
+ * login, with a password made for it, also at a port of 127.0.0.1, since not every tool takes a folder for a host. It ends with this process; what a killed worker left of it is removed by the next one, or at the next worker's start. Throws ToolMissing, NoRights, NotStarted.
  */
 export async function startCluster(context: StepContext, link: Link): Promise<Cluster> {
   const live = await withSession(link.admin, link.run, readServer);
@@ -65,12 +66,15 @@ export async function startCluster(context: StepContext, link: Link): Promise<Cl
   if (user) await chown(folder, user.uid, user.gid);
   context.progress('starting a throwaway server for the proof');
   try {
-    const server = await serve(initdb, folder, live.superuser, user);
-    const at = (address: Address): Address => inCluster(address, folder);
+    const port = await freePort();
+    const server = await serve(initdb, folder, port, live.superuser, user);
+    const at = (address: Address): Address => inCluster(address, folder, port);
+    const password = randomBytes(18).toString('base64url');
     try {
       const superuser = await connect({ ...at(link.admin), user: live.superuser, database: 'template1' }, link.run);
       for (const statement of live.statements) await query(superuser, statement);
       await query(superuser, `ALTER ROLE ${quoteName(link.admin.user)} CREATEDB`);
+      await query(superuser, `ALTER ROLE ${quoteName(link.app.user)} PASSWORD '${password}'`);
       if (live.major >= 15)
         for (const name of live.settings)
           await query(superuser, `GRANT SET ON PARAMETER ${quoteName(name)} TO ${quoteName(link.admin.user)}`);
@@ -78,7 +82,7 @@ export async function startCluster(context: StepContext, link: Link): Promise<Cl
       return {
         link: {
           ...link,
-          url: urlInCluster(link.url, folder),
+          url: urlInCluster(link, password, port),
           app: at(link.app),
           backup: at(link.backup),
           admin: at(link.admin),
@@ -149,13 +153,29 @@ const memberships = `
   SELECT format('GRANT %I TO %I', r.rolname, m.rolname) AS name FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
   WHERE (r.rolname !~ '^pg_' OR r.oid < 16384) AND m.rolname !~ '^pg_' AND m.oid <> 10`;
 
-async function serve(initdb: string, folder: string, superuser: string, user: User | undefined) {
+async function serve(initdb: string, folder: string, port: number, superuser: string, user: User | undefined) {
   const data = join(folder, 'data');
   const log = join(folder, 'log');
-  const argv = [initdb, '-D', data, '-U', superuser, '--encoding=UTF8', '--locale=C', '--auth=trust', '--no-sync'];
+  const argv = [
+    initdb,
+    '-D',
+    data,
+    '-U',
+    superuser,
+    '--encoding=UTF8',
+    '--locale=C',
+    '--auth-local=trust',
+    '--auth-host=scram-sha-256',
+    '--no-sync',
+  ];
   await startServer({ name: 'initdb', argv, log, endWith: 'SIGTERM', ...(user ? { user } : {}) }).ended();
   // Nothing of it has to survive a crash.
-  const settings = { listen_addresses: '', unix_socket_directories: folder, fsync: 'off', full_page_writes: 'off' };
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: folder,
+    fsync: 'off',
+    full_page_writes: 'off',
+  };
   const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const server = startServer({
     name: 'the throwaway server',
@@ -164,26 +184,23 @@ async function serve(initdb: string, folder: string, superuser: string, user: Us
     endWith: 'SIGINT',
     ...(user ? { user } : {}),
   });
-  const address = { ...inCluster({ database: 'template1' } as Address, folder), user: superuser };
+  const address = { ...inCluster({ database: 'template1' } as Address, folder, port), user: superuser };
   await server.ready(async () => close(await connect(address, 'start')), 60_000);
   return server;
 }
 
-/** Names a socket in a folder of its own. */
-const port = 5432;
-
-function inCluster(address: Address, folder: string): Address {
+function inCluster(address: Address, folder: string, port: number): Address {
   const { password: _, ...login } = address;
   const shown = `postgresql:///${address.database}?host=${folder}`;
   return { ...login, password: undefined, host: folder, port, sslmode: 'disable', files: {}, shown };
 }
 
-/** The URL as its owner wrote it, but for the server. */
-function urlInCluster(url: string, folder: string): string {
-  const [, start = '', path = '', options = ''] =
-    /^([^:]+:\/\/(?:[^/?#]*@)?)[^/?#]*([^?#]*)(?:\?([^#]*))?/.exec(url) ?? [];
-  const kept = options.split('&').filter((one) => one !== '' && !/^(host|port|ssl\w*)=/.test(one));
-  return `${start}${path}?${[...kept, `host=${folder}`, `port=${port}`].join('&')}`;
+/** The URL as its owner wrote it, but for the server and the password. */
+function urlInCluster({ url, app }: Link, password: string, port: number): string {
+  const [, scheme = '', path = '', options = ''] = /^([^:]+:\/\/)[^/?#]*([^?#]*)(?:\?([^#]*))?/.exec(url) ?? [];
+  const others = options.split('&').filter((one) => !/^(host|hostaddr|port|user|password|ssl\w*)=/.test(one));
+  const kept = others.filter(Boolean).join('&');
+  return `${scheme}${encodeURIComponent(app.user)}:${password}@127.0.0.1:${port}${path}${kept && `?${kept}`}`;
 }
 
 async function makeTablespaces(
