@@ -194,8 +194,9 @@ function startDetached(folder: string, spec: CommandSpec): Wrapper {
   });
   wrapper.unref();
   let ended = wrapper.pid === undefined;
+  const end = once(wrapper, 'exit');
   wrapper.once('exit', () => (ended = true));
-  return { pid: wrapper.pid, ended: () => ended };
+  return { pid: wrapper.pid, ended: () => ended, end };
 }
 
 /** Ends as the command did; 1 where what was packed is not whole in the file, or does not unpack. */

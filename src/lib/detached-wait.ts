@@ -19,6 +19,8 @@ const termGraceMs = 5_000;
 export interface Wrapper {
   pid: number | undefined;
   ended(): boolean;
+  /** Resolves then. */
+  end: Promise<unknown>;
 }
 
 /** Waits for the command of that folder, whoever started it. See `runDetached`. */
@@ -45,7 +47,8 @@ export async function awaitDetached(
       throw fail('CommandFailed', `${named(spec)} could not be started: ${folder} cannot be written`);
     else if (Date.now() - unbornSince > birthMs)
       throw outcomeUnknown(folder, spec, 'it was claimed, but no process was recorded');
-    await wait(pauseMs);
+    // Only as long as it runs: one that found another's claim has ended long before the command.
+    await (wrapper && !wrapper.ended() ? Promise.race([wait(pauseMs), wrapper.end]) : wait(pauseMs));
   }
 }
 

@@ -18,21 +18,22 @@ import { checkServer } from './server.js';
 export async function checkDatabase(context: StepContext, link: Link): Promise<CheckResult[]> {
   const { store } = link;
   const results: CheckResult[] = [];
-  const logins = { url: link.app, backup_url: link.backup, admin_url: link.admin };
   const identities = new Map<string, string>();
-  for (const [name, address] of Object.entries(logins)) {
-    const seen = await attempt(() =>
-      withSession(address, link.run, async (session) => identities.set(name, await identity(session))),
-    );
+  const logins = Object.entries({ url: link.app, backup_url: link.backup, admin_url: link.admin });
+  const seen = await Promise.all(
+    logins.map(([name, address]) =>
+      attempt(() => withSession(address, link.run, async (session) => identities.set(name, await identity(session)))),
+    ),
+  );
+  for (const [index, [name, address]] of logins.entries())
     results.push(
       unasked(
         `${store}: ${name} logs in`,
-        seen === undefined,
+        seen[index] === undefined,
         `a login to ${address.shown}`,
-        seen ?? `as ${address.user}`,
+        seen[index] ?? `as ${address.user}`,
       ),
     );
-  }
   if (identities.size < 3) return results;
   const same = new Set(identities.values()).size === 1;
   results.push(
@@ -40,34 +41,33 @@ export async function checkDatabase(context: StepContext, link: Link): Promise<C
       `${store}: one database`,
       same,
       'url, backup_url and admin_url name the same database',
-      same ? 'the same' : [...identities].join('; '),
+      same ? 'the same' : logins.map(([name]) => `${name},${identities.get(name)}`).join('; '),
     ),
   );
   if (!same) return results;
-  const rights = new Set<string>();
-  const rest = [
-    () => withSession(link.backup, link.run, (session) => readers(store, session)),
-    () => withSession(link.admin, link.run, (session) => obstacles(store, session)),
-    () => withSession(link.admin, link.run, (session) => checkServer(store, session)),
-    async () => {
-      const inPlace = !(await makesDatabases(link));
-      const tried = await (inPlace ? checkInPlace(context, link) : tryRights(link));
-      tried.forEach(({ name }) => rights.add(name));
-      return tried;
-    },
-    () => checkTools(context, link),
-    () =>
-      checkWay(
-        context,
-        link,
-        results.find(({ name, outcome }) => rights.has(name) && outcome === 'fail'),
-      ),
-    () => checkRoom(context, link),
-  ];
-  for (const check of rest) {
-    const failed = await attempt(async () => results.push(...(await check())));
-    if (failed !== undefined) results.push(unasked(`${store}: checks`, false, 'checks that can be run', failed));
-  }
+  const told = async (check: () => Promise<CheckResult[]>): Promise<CheckResult[]> => {
+    const found: CheckResult[] = [];
+    const failed = await attempt(async () => found.push(...(await check())));
+    return failed === undefined ? found : [unasked(`${store}: checks`, false, 'checks that can be run', failed)];
+  };
+  // Databases are made to try rights: the other looks are done by then. No more at once, since free connections are counted.
+  const [looked, tried] = await Promise.all([
+    inTurn(told, [
+      () => withSession(link.backup, link.run, (session) => readers(store, session)),
+      () => withSession(link.admin, link.run, (session) => obstacles(store, session)),
+      () => withSession(link.admin, link.run, (session) => checkServer(store, session)),
+      () => checkTools(context, link),
+      () => checkRoom(context, link),
+    ]),
+    told(async () => ((await makesDatabases(link)) ? tryRights(link) : checkInPlace(context, link))),
+  ]);
+  const lacking = tried.find(({ name, outcome }) => outcome === 'fail' && name !== `${store}: checks`);
+  return [...results, ...looked, ...tried, ...(await told(() => checkWay(context, link, lacking)))];
+}
+
+async function inTurn<T>(act: (one: T) => Promise<CheckResult[]>, all: T[]): Promise<CheckResult[]> {
+  const results: CheckResult[] = [];
+  for (const one of all) results.push(...(await act(one)));
   return results;
 }
 
