@@ -27,16 +27,27 @@ ask_server() {
   pg_dump --version >"$WORK/tools"
   pg_restore --version >>"$WORK/tools"
   ask "$BACKUP_URL" 'SELECT pg_database_size(current_database()), current_setting($$max_connections$$), now(), (SELECT count(*) FROM pg_stat_activity)' >"$WORK/server"
-  beside -c 'SELECT rolcreatedb FROM pg_roles WHERE rolname = current_user' >"$WORK/rights"
+  try_rights >"$WORK/rights"
+}
+
+owner() { beside -c "SELECT datdba::regrole FROM pg_database WHERE datname = '$DATABASE'"; }
+
+# All that a copy and a swap back need is tried on a scratch pair, as Slipway's preflight does: a right that is missing is not found in the downtime.
+try_rights() {
+  local first="${DATABASE}__c_bash" second="${DATABASE}__d_bash"
+  beside -c "CREATE DATABASE \"$first\" TEMPLATE template0 OWNER $(owner)" \
+    -c "CREATE DATABASE \"$second\" TEMPLATE \"$first\" OWNER $(owner) ALLOW_CONNECTIONS false" \
+    -c "BEGIN; ALTER DATABASE \"$first\" RENAME TO \"${first}_\"; ALTER DATABASE \"$second\" RENAME TO \"$first\"; ROLLBACK" \
+    -c "DROP DATABASE \"$first\"" -c "DROP DATABASE \"$second\""
 }
 
 # Dumped, and proven: restored into scratch and compared.
 backup() {
   pg_dump --format=custom --compress=0 --lock-wait-timeout=60000 "$BACKUP_URL" | zstd -1 -q -o "$WORK/main.dump.zst"
+  sync "$WORK/main.dump.zst" "$WORK"
   sha256sum "$WORK/main.dump.zst" >"$WORK/main.sha256"
   contents "$BACKUP_URL" >"$WORK/live.contents"
-  local owner; owner=$(beside -c "SELECT datdba::regrole FROM pg_database WHERE datname = '$DATABASE'")
-  beside -c "CREATE DATABASE \"${DATABASE}__p_bash\" OWNER $owner TEMPLATE template0"
+  beside -c "CREATE DATABASE \"${DATABASE}__p_bash\" OWNER $(owner) TEMPLATE template0"
   sha256sum --quiet --check "$WORK/main.sha256"
   zstd -d -q "$WORK/main.dump.zst" -o "$WORK/main.dump"
   pg_restore --list --file="$WORK/main.list" "$WORK/main.dump"
@@ -51,4 +62,10 @@ standby() {
     -c "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '$DATABASE'" \
     -c "CREATE DATABASE \"${DATABASE}__s_bash\" TEMPLATE \"$DATABASE\" STRATEGY FILE_COPY" \
     -c "ALTER DATABASE \"$DATABASE\" ALLOW_CONNECTIONS true" >"$WORK/ended"
+}
+
+# Evidence: what every command said, with its hash, on the disk.
+record() {
+  find "$WORK" -maxdepth 1 -type f ! -name evidence -exec sha256sum {} + >"$WORK/evidence"
+  sync "$WORK/evidence" "$WORK"
 }

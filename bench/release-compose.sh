@@ -21,11 +21,15 @@ compose config >"$WORK/config"
 running 2
 docker inspect $(compose ps --quiet) >"$WORK/containers"
 docker image inspect "$(docker inspect --format '{{.Image}}' "$(compose ps --quiet app)")" >"$WORK/image"
+docker image inspect $(git show "$sha:Dockerfile" | awk '$1 == "FROM" { print $2 }') >"$WORK/base"
+docker info --format '{{.DockerRootDir}}' | xargs df -Pk >>"$WORK/disk"
 compose exec -T app sh -c 'test ! -e /checks/hold || sleep 299'
 ask_server
 phase preflight
 
 git worktree add --quiet --detach "$WORK/code" "$sha"
+# The files that come with the version: whether they resolve is known before anything stops.
+(cd "$WORK/code" && compose config >"$WORK/coming")
 docker build --file "$WORK/code/Dockerfile" --tag "$PROJECT/app:$VERSION" "$WORK/code" >"$WORK/build.log" 2>&1
 id=$(docker image inspect --format '{{.Id}}' "$PROJECT/app:$VERSION")
 printf 'services:\n  app:\n    image: "%s"\n' "$id" >"$WORK/images.yaml"
@@ -49,7 +53,8 @@ compose --file "$WORK/images.yaml" up --detach --no-build --no-deps --force-recr
 running 2
 sleep 1 # as `observe` has it
 running 2
-docker inspect $(compose ps --quiet) >"$WORK/containers"
+# What runs is the very image that was built.
+[ "$(docker inspect --format '{{.Image}}' "$(compose ps --quiet app)")" = "$id" ]
 phase start
 
 within() { local left=500; until "$@"; do left=$((left - 1)); [ "$left" -gt 0 ]; sleep 0.02; done; }
@@ -62,3 +67,6 @@ grep -qx "serving $VERSION" "$WORK/app.log"
 ! grep -q Traceback "$WORK/app.log"
 for id in $(seq 17); do get "/work?$id" >"$WORK/works"; done
 phase verify
+
+record
+phase record

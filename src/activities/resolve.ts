@@ -97,12 +97,13 @@ export async function lookAhead(host: Host, environment: string, kind: Kind, inp
     const version = await wanted(context, kind, input, { current, previous });
     const run: Run = { ...bare, version, previous: kind === 'adopt' ? null : current, change: 'none' };
     const here = { ...context, run };
-    const [live, before, targets] = await allEnded([
+    const applied = appliedRevisions(here);
+    const [live, before, targets, plan] = await allEnded([
       source(definition).running(here),
-      appliedRevisions(here),
+      applied,
       targetsOf(here),
+      applied.then((revisions) => makeRunPlan(here, revisions, (input as DeployInput).change)),
     ]);
-    const plan = await makeRunPlan(here, before, (input as DeployInput).change);
     Object.assign(run, { change: plan.change, plan: plan.hash, skipped: skips(plan) });
     const drift = await findDrift(here, { live, before });
     const pinned: Pinned = { definition, plan, before, live, people: roles, targets };

@@ -18,8 +18,12 @@ export async function changedFiles(context: StepContext): Promise<{ expected: st
  * files that it brings but that lie here untracked. Git by itself overwrites the ignored ones of these without a word: `.env`, a database.
  */
 export async function filesInTheWay(context: StepContext, sha: string, changed: string[]): Promise<string[]> {
-  const differing = await differingFiles(context, sha);
-  const brought = await differingFiles(context, sha, 'A');
+  const head = await commitOf(context, 'HEAD');
+  if (!head) return [];
+  // A letter, then its path.
+  const told = await gitRecords(context, ['diff', '--name-status', '--no-renames', '-z', head, sha]);
+  const differing = told.filter((_, index) => index % 2 === 1);
+  const brought = differing.filter((_, index) => told[index * 2] === 'A');
   const lying = brought.filter((path) => isPresent(context, path));
   return [...new Set([...changed.filter((path) => differing.includes(path)), ...lying])];
 }
@@ -50,19 +54,10 @@ async function hashesOf(context: StepContext, paths: string[]): Promise<Map<stri
   return new Map(files.map((path, index) => [path, hashes[index] ?? '']));
 }
 
-/** Files that differ between the live commit and that one; with `filter` only those added (`A`), deleted (`D`)… by it. */
-export async function differingFiles(context: StepContext, sha: string, filter?: string): Promise<string[]> {
+/** Files that differ between the live commit and that one. */
+export async function differingFiles(context: StepContext, sha: string): Promise<string[]> {
   const head = await commitOf(context, 'HEAD');
-  if (!head) return [];
-  return gitRecords(context, [
-    'diff',
-    '--name-only',
-    '--no-renames',
-    '-z',
-    ...(filter ? [`--diff-filter=${filter}`] : []),
-    head,
-    sha,
-  ]);
+  return head ? gitRecords(context, ['diff', '--name-only', '--no-renames', '-z', head, sha]) : [];
 }
 
 /** `a, b, c and 4 more` */
