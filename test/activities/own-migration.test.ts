@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { noteStopped } from '../../src/activities/records.js';
-import { migrate, start } from '../../src/activities/release-steps.js';
+import { migrate, standby, start } from '../../src/activities/release-steps.js';
 import { appliedRevisions } from '../../src/activities/revisions.js';
 import type { Step } from '../../src/activities/step.js';
 import type { Migrations, Plan, Release } from '../../src/model.js';
@@ -21,7 +21,9 @@ describeWithDocker('an application that migrates itself when it starts', () => {
   const releases: Release[] = [];
   beforeAll(async () => {
     project = await makeInsideProject('/tmp');
-    const bad = `op.execute("SELECT 1 FROM nowhere")`;
+    const bad = `with op.get_context().autocommit_block():
+        op.execute("CREATE TABLE half (id int)")
+    op.execute("SELECT 1 FROM nowhere")`;
     const revisions = { one: revision('one'), two: revision('two', ['one']), three: revision('three', ['two'], bad) };
     const make = (version: string, names: (keyof typeof revisions)[], script: string) =>
       releases.push(
@@ -65,13 +67,6 @@ describeWithDocker('an application that migrates itself when it starts', () => {
       type: 'DataRefused',
       message: expect.stringContaining('does not know main: two') as string,
     });
-    const bad = await at(2, { step: 'start', try: 3 });
-    await expect(start(bad, releases[2]!)).rejects.toMatchObject({
-      type: 'MigrationFailed',
-      message: expect.stringMatching(
-        /3.0.0, which migrates itself, (ended before it had|has not) applied main: three.*FROM nowhere/s,
-      ) as string,
-    });
   }, 180_000);
 
   it('that never migrates fails after its time, with its last lines', async () => {
@@ -82,5 +77,27 @@ describeWithDocker('an application that migrates itself when it starts', () => {
         /has not applied main: .*three 10 s after its start; its last lines: it forgot to migrate/,
       ) as string,
     });
+  }, 120_000);
+
+  it('that failed half-way is not started again by a person’s retry: its migration would stumble over what it left', async () => {
+    project.stop();
+    await standby(await at(2, { step: 'standby' }));
+    const bad = await at(2, { step: 'start', try: 3 });
+    await expect(start(bad, releases[2]!)).rejects.toMatchObject({
+      type: 'MigrationFailed',
+      message: expect.stringMatching(
+        /3.0.0, which migrates itself, (ended before it had|has not) applied main: three.*FROM nowhere/s,
+      ) as string,
+    });
+    project.stop();
+    const began = () => docker('inspect', '--format', '{{.Id}} {{.State.StartedAt}}', `${project.name}-app-1`);
+    const before = began();
+    const refused = await start(await at(2, { step: 'start', try: 5 }), releases[2]!).catch(
+      (error: Error) => error.message,
+    );
+    expect(refused).toMatch(
+      /^nothing was started: the database is between two and three \(not applied: three\); since \S+: new table public\.half; no retry goes on from there: put the data back$/,
+    );
+    expect(began()).toBe(before);
   }, 120_000);
 });

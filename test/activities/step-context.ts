@@ -16,6 +16,8 @@ export interface TestStep extends StepContext {
   readonly changes: string[];
   /** What was shown to people. */
   readonly lines: string[];
+  /** The worker leaves: its changes go on. */
+  readonly leave: AbortController;
 }
 
 interface Options {
@@ -49,6 +51,7 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
   });
   const key = `${here.undo ? 'undo-' : ''}${here.step}-${here.try}`;
   const place = (name: string) => join(folder, 'commands', `${key}-${name}`);
+  const leave = new AbortController();
   const run = runOf(definition, previous);
   let reads = 0;
   const look = async (request: CommandRequest) => judge(request, await runLook(specOf(request)));
@@ -88,10 +91,12 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     },
     change: async (name, asked) => {
       const { request, end } = await placed(name, asked);
-      const result = await runDetached(place(name), specOf(request), { onLine }).catch(async (error: unknown) => {
-        if (failureType(error) === 'OutcomeUnknown') await end();
-        throw error;
-      });
+      const result = await runDetached(place(name), specOf(request), { onLine, detach: leave.signal }).catch(
+        async (error: unknown) => {
+          if (failureType(error) === 'OutcomeUnknown') await end();
+          throw error;
+        },
+      );
       if (!result.adopted) changes.push(name);
       if (result.timedOut || (result.exitCode ?? 0) >= 128) await end();
       return judge(request, result);
@@ -100,6 +105,7 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     record: async () => undefined,
     changes,
     lines,
+    leave,
   };
 }
 

@@ -16,8 +16,11 @@ export async function textsOf(context: StepContext, release: Release): Promise<s
   const from = source(context.definition);
   const { 'alembic.ini': ini } = await from.texts(context, release, directory, /^alembic\.ini$/);
   if (ini === undefined) return [];
-  const folders = versionFolders(ini).map((folder) => posix.join(directory, folder));
-  const texts = await Promise.all(folders.map((folder) => from.texts(context, release, folder, /^[^/]+\.py$/)));
+  const { folders, deep } = versionFolders(ini);
+  const wanted = deep ? /\.py$/ : /^[^/]+\.py$/;
+  const texts = await Promise.all(
+    folders.map((folder) => from.texts(context, release, posix.join(directory, folder), wanted)),
+  );
   return texts.flatMap((found) => Object.values(found));
 }
 
@@ -54,11 +57,16 @@ function alembicOf({ migrations }: Definition): NonNullable<Migrations['alembic'
   return migrations?.alembic ?? {};
 }
 
-/** Relative to the folder of alembic.ini. */
-function versionFolders(ini: string): string[] {
-  const value = (name: string) => new RegExp(`^${name}\\s*=\\s*(\\S.*?)\\s*$`, 'm').exec(ini)?.[1];
+/** Folders of revisions, relative to the one of alembic.ini, and whether revisions lie in folders of these, too. */
+function versionFolders(ini: string): { folders: string[]; deep: boolean } {
+  // A value goes on in the lines that are indented.
+  const value = (name: string) =>
+    new RegExp(`^${name}[ \\t]*=((?:.*)(?:\\n[ \\t]+\\S.*)*)`, 'm').exec(ini)?.[1]?.trim();
   const here = (folder: string) => folder.replace(/%\(here\)s\/?/, '') || '.';
+  const deep = /^(true|yes|on|1)$/i.test(value('recursive_version_locations') ?? '');
   const several = value('version_locations');
-  if (several) return several.split(/[\s,;:]+/).map(here);
-  return [posix.join(here(value('script_location') ?? 'alembic'), 'versions')];
+  const folders = several
+    ? several.split(/[\s,;:]+/).map(here)
+    : [posix.join(here(value('script_location') || 'alembic'), 'versions')];
+  return { folders, deep };
 }

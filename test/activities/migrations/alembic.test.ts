@@ -78,6 +78,45 @@ describe('alembic', () => {
     ]);
   });
 
+  it('finds revisions in several folders and in folders of these, as alembic does: two rows, then a merge point, and back', async () => {
+    const ini = `[alembic]
+# version_locations = nowhere
+script_location = %(here)s/db
+recursive_version_locations = true
+path_separator = newline
+version_locations =
+    %(here)s/db/versions
+    %(here)s/plugins/mail
+`;
+    const two = {
+      'db/versions/2025/root.py': revision('root'),
+      'db/versions/2025/b.py': revision('b', ['root']),
+      'plugins/mail/versions/c.py': revision('c', ['root']),
+    };
+    const release = (version: string, files: Record<string, string>) => {
+      const sha = commit(project.directory, { 'alembic.ini': ini, 'db/env.py': environment, ...files });
+      return { version, sha };
+    };
+    const one = release('1', two);
+    expect(await using(one).known()).toEqual(['root', 'b', 'c']);
+    const step = using(one).step;
+    const heads = await step.read(alembicRequest(step, project.directory, ['heads']));
+    for (const head of ['b', 'c']) expect(heads.stdout).toMatch(new RegExp(`^${head} `, 'm'));
+    expect((await using(one).preflight())[0]).toMatchObject({
+      outcome: 'fail',
+      seen: 'b, c: merge them with alembic merge',
+    });
+    const merged = release('2', { 'plugins/mail/versions/2026/m.py': revision('m', ['b', 'c']) });
+    await using(merged, { previous: one }).upgrade();
+    expect(await using(merged).applied()).toEqual(['root', 'b', 'c', 'm']);
+    const back = using(merged, { previous: one, at: { undo: true } });
+    expect((await back.downgrade(['root', 'b', 'c'])).data).toEqual({ undone: ['m'] });
+    expect(await ask('SELECT version_num FROM alembic_version ORDER BY 1')).toEqual([
+      { version_num: 'b' },
+      { version_num: 'c' },
+    ]);
+  });
+
   it('refuses an undo that no absolute target does alone, and changes nothing', async () => {
     const release = project.release('1', { ...forked, m: revision('m', ['b', 'c']) });
     await using(release).upgrade();
@@ -115,6 +154,13 @@ describe('alembic', () => {
       seen: expect.stringContaining('does not tell root') as string,
     });
     await other.drop();
+  });
+
+  it('is told by its first failure where the application made its tables itself, without a revision', async () => {
+    const release = project.release('1', { root: revision('root') });
+    await ask('CREATE TABLE root (id int)');
+    await expect(using(release).upgrade()).rejects.toMatchObject(failing('relation "root" already exists'));
+    expect([await using(release).applied(), await exists('root')]).toEqual([[], true]);
   });
 
   it('that fails half-way names what is not applied, and a second call of the same try runs nothing again', async () => {

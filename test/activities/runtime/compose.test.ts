@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -39,6 +39,14 @@ const uglyValues = [
   "it's",
   'two\nlines $x',
 ];
+const failing = (type: string, message: string | RegExp) =>
+  expect.objectContaining({
+    type,
+    message:
+      typeof message === 'string'
+        ? (expect.stringContaining(message) as string)
+        : (expect.stringMatching(message) as string),
+  }) as Error;
 const start = (step: TestStep) => runtime(step.definition).start(step, release);
 const stop = (step: TestStep) => runtime(step.definition).stop(step);
 
@@ -57,14 +65,6 @@ describeWithDocker('services of docker compose', () => {
       '--filter',
       `label=com.docker.compose.service=${service}`,
     );
-  const failing = (type: string, message: string | RegExp) =>
-    expect.objectContaining({
-      type,
-      message:
-        typeof message === 'string'
-          ? (expect.stringContaining(message) as string)
-          : (expect.stringMatching(message) as string),
-    }) as Error;
 
   it('start as new containers, with what they need and no release touches, and stop for good, with closed ports', async () => {
     stand.compose({ web: '    restart: always' });
@@ -355,12 +355,45 @@ describeWithDocker('a command inside a service', () => {
     await expect(killed).rejects.toMatchObject({ type: 'CommandFailed' });
     expect(inside()).not.toMatch(/sleep 98[67]/);
 
+    // No worker is there at its deadline, which ends the client alone: the next one ends what goes on inside.
+    const late = { in: 'web', argv, deadlineMs: 1_500 };
+    const left = stand.step();
+    const leaving = expect(left.change('late', late)).rejects.toMatchObject({ type: 'WorkerLeft' });
+    await expect.poll(inside).toMatch(/sleep 986/);
+    left.leave.abort();
+    await leaving;
+    await expect
+      .poll(() => existsSync(join(left.folder, 'commands/start-1-late/exit')), { timeout: 20_000 })
+      .toBe(true);
+    expect(inside()).toMatch(/sleep 986/);
+    await expect(stand.step().change('late', late)).rejects.toMatchObject({ type: 'Timeout' });
+    expect(inside()).not.toMatch(/sleep 98[67]/);
+
     // With all that would have noted its exit code: nobody can tell any more, and nothing goes on behind the question.
     const lost = step.change('lost', { in: 'web', argv });
     await expect.poll(inside).toMatch(/sleep 986/);
     kill(step, 'lost', () => true);
     await expect(lost).rejects.toMatchObject({ type: 'OutcomeUnknown' });
     expect(inside()).not.toMatch(/sleep 98[67]/);
+  });
+
+  it('is told as unknown where nobody can see whether it ended: its image has no shell', async () => {
+    const tag = `${stand.project}/bare:1`;
+    writeFileSync(join(stand.directory, 'Dockerfile'), `FROM ${baseImage}\nRUN ["rm", "/bin/sh"]\n`);
+    docker('build', '--quiet', '--tag', tag, stand.directory);
+    const path = join(stand.directory, 'compose.yaml');
+    writeFileSync(path, readFileSync(path, 'utf8').replace(baseImage, tag));
+    const step = stand.step();
+    await start(step);
+    const long = step.change('long', { in: 'web', argv: ['sleep', '985'], deadlineMs: 1_000 });
+    await expect(long).rejects.toEqual(
+      failing(
+        'OutcomeUnknown',
+        /nobody can tell whether .*start-1-long still runs inside web: a kill inside container [0-9a-f]{12} was not confirmed: .*"sh"/,
+      ),
+    );
+    // It does, and nothing said otherwise.
+    expect(docker('top', `${stand.project}-web-1`)).toContain('sleep 985');
   });
 
   it('is found again by a second attempt, once, with its exit code; a one-off of a stopped service, too', async () => {

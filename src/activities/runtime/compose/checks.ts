@@ -7,6 +7,7 @@ import type { CheckResult } from '../../../model.js';
 import { unasked, type StepContext } from '../../context.js';
 import { composeFiles, composeOf, composeProgram, hasFiles } from './arguments.js';
 import { checkVolumes } from '../volumes.js';
+import { checkServiceDatabases } from './database-settings.js';
 import { checkForeign } from './foreign.js';
 import { checkImagesHere, checkPorts } from './host-checks.js';
 import { checkSettingsElsewhere } from './settings-elsewhere.js';
@@ -42,7 +43,15 @@ export async function judgeProject(context: StepContext, where: string, known?: 
     checkPorts(context, project, where),
     checkVolumes(context, project.volumes, where),
   ]);
-  return [elsewhere, ...checkProject(context, project, where), images, foreign, ports, ...volumes];
+  return [
+    elsewhere,
+    ...checkProject(context, project, where),
+    ...checkServiceDatabases(context, project, where),
+    images,
+    foreign,
+    ports,
+    ...volumes,
+  ];
 }
 
 async function checkEngine(context: StepContext, where: string): Promise<CheckResult> {
