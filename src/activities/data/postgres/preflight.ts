@@ -8,6 +8,7 @@ import { checkWay } from './way.js';
 import { serverMajor, systemIdentifier } from './databases.js';
 import { makesDatabases } from './in-place/cluster.js';
 import { checkInPlace } from './in-place/preflight.js';
+import { checkWal } from './in-place/scratch-server.js';
 import type { Link } from './link.js';
 import { obstacles, readers } from './obstacles.js';
 import { programOf } from './programs.js';
@@ -62,7 +63,8 @@ export async function checkDatabase(context: StepContext, link: Link): Promise<C
     told(async () => ((await makesDatabases(link)) ? tryRights(link) : checkInPlace(context, link))),
   ]);
   const lacking = tried.find(({ name, outcome }) => outcome === 'fail' && name !== `${store}: checks`);
-  return [...results, ...looked, ...tried, ...(await told(() => checkWay(context, link, lacking)))];
+  const [way, wal] = [await told(() => checkWay(context, link, lacking)), await told(() => checkWal(context, link))];
+  return [...results, ...looked, ...tried, ...way, ...wal];
 }
 
 async function inTurn<T>(act: (one: T) => Promise<CheckResult[]>, all: T[]): Promise<CheckResult[]> {

@@ -5,8 +5,9 @@ import { urlOfDatabase } from './address.js';
 import { asAdmin } from './admin.js';
 import { query, type Session } from './connect.js';
 import { commentStatement, dropOwn, findDatabase, limitStatement, systemIdentifier } from './databases.js';
-import { makesDatabases, onScratchServer, startCluster } from './in-place/cluster.js';
+import { makesDatabases } from './in-place/cluster.js';
 import { restoreInPlace } from './in-place/exchange.js';
+import { onScratchServer, scratchServer } from './in-place/scratch-server.js';
 import type { Link } from './link.js';
 import { sideName } from './names.js';
 import { makeRestored } from './restored.js';
@@ -49,8 +50,8 @@ export async function makeScratch(
   folder: string,
   backup: StoreBackup,
 ): Promise<{ url: string; drop(): Promise<void> }> {
-  if (await makesDatabases(link)) return scratchAt(context, link, folder, backup);
-  const cluster = await startCluster(context, link);
+  const cluster = await scratchServer(context, link);
+  if (!cluster) return scratchAt(context, link, folder, backup);
   try {
     const { url } = await scratchAt(context, cluster.link, folder, backup);
     return { url, drop: () => cluster.remove() };

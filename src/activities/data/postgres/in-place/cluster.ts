@@ -24,21 +24,6 @@ export interface Cluster {
   remove(): Promise<void>;
 }
 
-/** Lends the server where scratch may be made: the live one, or, where its admin may make no database, a throwaway one of this host. */
-export async function onScratchServer<T>(
-  context: StepContext,
-  link: Link,
-  use: (link: Link) => Promise<T>,
-): Promise<T> {
-  if (await makesDatabases(link)) return use(link);
-  const cluster = await startCluster(context, link);
-  try {
-    return await use(cluster.link);
-  } finally {
-    await cluster.remove();
-  }
-}
-
 /** Managed servers have admins that may not. A server inside a service is the system's own: there the right is given. */
 export async function makesDatabases(link: Link): Promise<boolean> {
   if (link.inside) return true;
@@ -53,7 +38,7 @@ export async function makesDatabases(link: Link): Promise<boolean> {
 
 /**
  * A PostgreSQL server of the live one's major version on this host, reached by a socket in a folder that only its user enters; the application's own
- * login, with a password made for it, also at a port of 127.0.0.1, since not every tool takes a folder for a host. It ends with this process; what a killed worker left of it is removed by the next one, or at the next worker's start. Throws ToolMissing, NoRights, NotStarted.
+ * login, with a password made for it, also at a port of 127.0.0.1, since not every tool takes a folder for a host. It ends with this process; what a killed worker left of it is removed by the next one, or at the next worker's start. Throws ToolMissing, also for an extension that this host lacks, NoRights, NotStarted.
  */
 export async function startCluster(context: StepContext, link: Link): Promise<Cluster> {
   const live = await withSession(link.admin, link.run, readServer);
@@ -72,6 +57,7 @@ export async function startCluster(context: StepContext, link: Link): Promise<Cl
     const password = randomBytes(18).toString('base64url');
     try {
       const superuser = await connect({ ...at(link.admin), user: live.superuser, database: 'template1' }, link.run);
+      await refuseLacking(superuser, live.extensions);
       for (const statement of live.statements) await query(superuser, statement);
       await query(superuser, `ALTER ROLE ${quoteName(link.admin.user)} CREATEDB`);
       await query(superuser, `ALTER ROLE ${quoteName(link.app.user)} PASSWORD '${password}'`);
@@ -124,6 +110,12 @@ interface Live {
   statements: string[];
   settings: string[];
   tablespaces: string[];
+  extensions: Extension[];
+}
+
+interface Extension {
+  name: string;
+  version: string;
 }
 
 /** At one moment: others may make and drop roles meanwhile. The session is given back after it. */
@@ -139,7 +131,18 @@ async function readServer(session: Session): Promise<Live> {
         (SELECT oid FROM pg_database WHERE datname = current_database())`,
     ),
     tablespaces: await names(`SELECT spcname AS name FROM pg_tablespace WHERE spcname !~ '^pg_'`),
+    extensions: await query<Extension>(session, 'SELECT extname AS name, extversion AS version FROM pg_extension'),
   };
+}
+
+async function refuseLacking(superuser: Session, wanted: Extension[]): Promise<void> {
+  const available = 'SELECT name, default_version AS version FROM pg_available_extensions';
+  const there = await query<Extension>(superuser, available);
+  const lacking = wanted.filter(
+    (one) => !there.some(({ name, version }) => name === one.name && version === one.version),
+  );
+  if (lacking.length > 0)
+    throw fail('ToolMissing', `extensions that are not installed on this host in that version: ${lacking.map(({ name, version }) => `${name} ${version}`).join(', ')}`); // prettier-ignore
 }
 
 const roles = `

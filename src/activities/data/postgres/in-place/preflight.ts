@@ -2,13 +2,13 @@ import { tmpdir } from 'node:os';
 import type { CheckResult } from '../../../../model.js';
 import { unasked, type StepContext } from '../../../context.js';
 import { withSession, query, explained, type Session } from '../connect.js';
-import { createEmpty, dropOwn, findDatabase, serverMajor, systemIdentifier } from '../databases.js';
+import { createEmpty, dropOwn, findDatabase, systemIdentifier } from '../databases.js';
 import type { Link } from '../link.js';
 import { quoteName, sideName } from '../names.js';
 import { attempt } from '../preflight.js';
-import { freeBytes, megabytes } from '../room.js';
 import { keptExtensions } from './clear.js';
-import { initdbOf, startCluster } from './cluster.js';
+import { startCluster } from './cluster.js';
+import { refuseNoRoom } from './scratch-server.js';
 
 /** Whether the content can be had back without a second database: each right and each limit is tried, on scratch or in a transaction that is rolled back. */
 export async function checkInPlace(context: StepContext, link: Link): Promise<CheckResult[]> {
@@ -49,7 +49,7 @@ export async function checkInPlace(context: StepContext, link: Link): Promise<Ch
       `initdb of the server's version on this host: proofs need a server where ${user} may make databases, which it has no CREATEDB for here`,
       () => tryCluster(context, link),
     ],
-    ['room for the throwaway server', `twice the database in ${tmpdir()}`, () => live(tryRoom)],
+    ['room for the throwaway server', `twice the database in ${tmpdir()}`, () => live(refuseNoRoom)],
   ];
   const results: CheckResult[] = [];
   for (const [name, expected, act] of tries) {
@@ -86,37 +86,19 @@ async function tryAll(session: Session, { admin, run }: Link): Promise<void> {
   }
 }
 
-/** Starts one, and makes there what a proof makes: the roles, an empty database of the same locale; looks whether its extensions are the same. */
+/** Starts one, and makes there what a proof makes: the roles, an empty database of the same locale. */
 async function tryCluster(context: StepContext, link: Link): Promise<void> {
-  const [major, shape, wanted] = await withSession(link.admin, link.run, async (session) => [
-    await serverMajor(session),
-    (await findDatabase(session, { name: link.admin.database }))!,
-    await query<{ name: string; version: string }>(session, 'SELECT extname AS name, extversion AS version FROM pg_extension'),
-  ] as const); // prettier-ignore
-  await initdbOf(context, major);
+  const shape = await withSession(link.admin, link.run, (session) =>
+    findDatabase(session, { name: link.admin.database }),
+  );
   const cluster = await startCluster(context, link);
   try {
     const name = sideName(link.admin.database, 't', link.run);
-    await createEmpty(cluster.superuser, name, shape);
+    await createEmpty(cluster.superuser, name, shape!);
     await dropOwn(cluster.superuser, name);
-    const there = await query<{ name: string; version: string }>(
-      cluster.superuser,
-      'SELECT name, default_version AS version FROM pg_available_extensions',
-    );
-    const lacking = wanted.filter(
-      (one) => !there.some(({ name, version }) => name === one.name && version === one.version),
-    );
-    if (lacking.length > 0)
-      throw new Error(`extensions that are not installed on this host in that version: ${lacking.map(({ name, version }) => `${name} ${version}`).join(', ')}`); // prettier-ignore
   } finally {
     await cluster.remove();
   }
-}
-
-async function tryRoom(session: Session): Promise<void> {
-  const [row] = await query<{ size: string }>(session, 'SELECT pg_database_size(current_database())::text AS size');
-  const free = await freeBytes(tmpdir());
-  if (free !== undefined && free < Number(row?.size) * 2) throw new Error(`${megabytes(free)} free`);
 }
 
 const sessions = `
