@@ -41,8 +41,13 @@ export async function fetch(context: Step): Promise<StepResult> {
   const staged = await source(definition).fetch(context, run.version);
   if (run.kind === 'rollback' && run.previous) await source(definition).fetch(context, run.previous);
   await refuseOtherRevisions(context);
-  const coming = await runtime(definition).coming?.(context, run.version);
+  const coming = await runtime(definition).coming?.(context, run.version, agreedStart(context));
   return coming === undefined ? staged : { ...staged, note: [staged.note, coming].filter(Boolean).join('; ') };
+}
+
+/** What the plan says of the start. */
+function agreedStart({ pinned }: Step): string[] {
+  return pinned.plan.steps.find(({ name }) => name === 'start')?.commands ?? [];
 }
 
 export async function stop(context: Step): Promise<StepResult> {

@@ -7,10 +7,10 @@ export interface Runtime {
   runs(context: StepContext): Promise<boolean>;
   preflight(context: StepContext): Promise<CheckResult[]>;
   /**
-   * Checks of a release that is staged, before anything stops: what it is started by comes with it. Returns what people
+   * Checks of a release that is staged, and of what the plan said of its start, before anything stops: what it is started by comes with it. Returns what people
    * should know of it. Throws where it cannot be started.
    */
-  coming?(context: StepContext, release: Release): Promise<string | undefined>;
+  coming?(context: StepContext, release: Release, agreed?: string[]): Promise<string | undefined>;
   /** Stops; proven by closed ports. */
   stop(context: StepContext): Promise<StepResult>;
   /** Starts that release, closed where the definition says so; proven by a listener or container younger than the step. */

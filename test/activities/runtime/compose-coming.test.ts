@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { pinnedImages, writeForeign } from '../../../src/activities/source/images/record.js';
 import { runtime } from '../../../src/activities/runtime/lookup.js';
 import type { At, Release } from '../../../src/model.js';
 import { baseImage, describeWithDocker, docker } from '../../stack/docker.js';
@@ -130,15 +131,27 @@ volumes: { kept: { external: true, name: ${stand.project}-kept } }
     const live = readFileSync(join(stand.directory, 'compose.yaml'), 'utf8');
     const coming = live.replace('TOKEN: "${TOKEN}"', 'TOKEN: "x${TOKEN}", ADDED: "${ADDED}"').replace('30s', '2m');
     write(at({}).staged(release), { 'compose.yaml': coming, 'server.py': '' });
-    const told = await runtime(at({}).definition).coming!(at({ step: 'fetch' }), release);
+    const told = await runtime(at({}).definition).coming!(at({ step: 'fetch' }), release, plan);
     const keys = ['environment.ADDED', 'environment.TOKEN', 'stop_grace_period'].map((key) => `services.web.${key}`);
     expect(told).toBe(`docker compose config changes in ${keys.join(', ')}`);
 
-    build('3');
+    const later = build('3').slice(7, 19);
+    // Not what people agreed to.
+    await expect(
+      runtime(at({}).definition).coming!(at({ step: 'fetch', try: 2 }), release, plan),
+    ).rejects.toMatchObject({
+      type: 'ImageRefused',
+      message: expect.stringContaining(`web: ${tag} is ${later}: start anew`) as string,
+    });
     write(stand.directory, { 'compose.yaml': coming });
     expect(await start(release, {})).toBe(now);
     write(stand.directory, { 'compose.yaml': live });
     expect(await start(before, { step: 'stop', undo: true })).toBe(then);
+    // Also by a rollback in a later run: what it had, not what the tag means by then.
+    await writeForeign(stand.step({}, {}, before.run), before, { web: { id: then, tag } });
+    write(at({}).staged(before), { 'compose.yaml': live, 'server.py': '' });
+    await runtime(at({}).definition).coming!(at({ step: 'fetch', try: 3 }), before);
+    expect((await pinnedImages(at({}), before)).web).toEqual({ id: then, tag });
     write(stand.directory, { 'compose.yaml': coming });
     docker('rmi', '--force', now);
     await expect(start(release, { try: 2 })).rejects.toMatchObject({

@@ -9,7 +9,7 @@ import { gitEnvironment, isCheckout } from '../../source/git-command.js';
 import { composeFiles, composeOf, hasFiles } from './arguments.js';
 import { judgeProject } from './checks.js';
 import { differences } from './differences.js';
-import { pinForeign } from './foreign.js';
+import { pinForeign, refuseMoved } from './foreign.js';
 import { place, readProject, type Config } from './project.js';
 
 /**
@@ -17,9 +17,14 @@ import { place, readProject, type Config } from './project.js';
  * for `start` to compare, and pins what other images they name. Returns what of the configuration changes, by the names of its keys. Throws BadDefinition,
  * naming all that is wrong.
  */
-export async function checkComing(context: StepContext, release: Release): Promise<string | undefined> {
+export async function checkComing(
+  context: StepContext,
+  release: Release,
+  agreed?: string[],
+): Promise<string | undefined> {
   const { definition } = context;
   const live = context.run.previous && hasFiles(definition) ? await readProject(context) : undefined;
+  if (live && agreed) await refuseMoved(context, live, agreed);
   if (!definition.source.git) {
     // Images alone bring no compose file: preflight has seen the one that stays.
     if (live) await pinForeign(context, release, live, live);

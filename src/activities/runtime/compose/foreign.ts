@@ -36,6 +36,17 @@ export async function foreignLines(context: StepContext, project: Project): Prom
   return foreign.map(([service, name]) => `# ${service}: ${name} is ${shortId(here.get(name) ?? 'not here')}`);
 }
 
+/** Throws ImageRefused where a name means another image now than in the plan that people agreed to. */
+export async function refuseMoved(context: StepContext, project: Project, agreed: string[]): Promise<void> {
+  const moved = (await foreignLines(context, project)).filter((line) => !agreed.includes(line));
+  if (moved.length === 0) return;
+  const told = moved.map((line) => line.replace('# ', '')).join('; ');
+  throw fail(
+    'ImageRefused',
+    `the plan has other images, which people agreed to, than are here now: ${told}: start anew`,
+  );
+}
+
 /**
  * Pins these images by id, for as long as the run and its rollback may need them: for the release that comes what its own run had, else what the
  * names mean now; for the one that runs what its containers have. `live` is what runs, undefined where nothing does.
