@@ -194,7 +194,8 @@ function startDetached(folder: string, spec: CommandSpec): Wrapper {
   });
   wrapper.unref();
   let ended = wrapper.pid === undefined;
-  const end = once(wrapper, 'exit');
+  // One that could not be started never exits.
+  const end = once(wrapper, 'exit').catch(() => undefined);
   wrapper.once('exit', () => (ended = true));
   return { pid: wrapper.pid, ended: () => ended, end };
 }
