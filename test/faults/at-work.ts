@@ -29,7 +29,7 @@ export function findAtWork(home: string): AtWork | undefined {
   };
 }
 
-export function isGuard(command: string): boolean {
+function isGuard(command: string): boolean {
   return command.includes('read -r sign group');
 }
 

@@ -7,7 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { compiled } from '../stack/compiled.js';
 import { freshDatabase } from '../stack/database.js';
 import { act, type Act } from './act.js';
-import { childrenOf, isGuard } from './at-work.js';
+import { childrenOf } from './at-work.js';
 import { ask } from './data.js';
 import { generator } from './generator.js';
 
@@ -69,8 +69,9 @@ async function takeOver(
   writeFileSync(join(given.folder, 'live'), 'old');
   const first = await begin(given);
   await wait(part * 350);
-  const had = childrenOf(first.pid ?? 0);
+  send(first.pid ?? 0, 'SIGSTOP');
   const struck = first.exitCode === null;
+  const had = await settledChildrenOf(first.pid ?? 0);
   const paused = [first.pid ?? 0, ...(withChildren ? had.attached : [])];
   for (const pid of paused) send(pid, how === 'pause' ? 'SIGSTOP' : 'SIGKILL');
   // Until a silent heart is noticed, what was sent to a server before is long done.
@@ -81,10 +82,7 @@ async function takeOver(
 
   const faults: string[] = [];
   const began = await act({ ...given, attempt: 2 }, async () => {
-    // What was only being started when it was counted may have become the command that outlives its worker, or the guard, which ends by itself.
-    const command = Number(read(join(given.folder, 'command', 'process'))[0]?.split(' ')[1]);
-    const left = had.attached.filter((pid) => acts(pid) && sessionOf(pid) !== command && !isGuard(commandLine(pid)));
-    for (const pid of left)
+    for (const pid of had.attached.filter(acts))
       faults.push(`a process of the first attempt lived when the second one began: ${commandLine(pid)}`);
     return effects(given);
   });
@@ -121,6 +119,13 @@ async function effects({ folder, database, trial }: Omit<Act, 'attempt'>): Promi
   return { dumped: read(join(folder, 'dumped')), rows, live: readFileSync(join(folder, 'live'), 'utf8') };
 }
 
+/** Of a paused process; what it was just starting is soon a program of its own, and only then tells whether it outlives its worker. */
+async function settledChildrenOf(pid: number): Promise<ReturnType<typeof childrenOf>> {
+  const own = commandLine(pid);
+  while (childrenOf(pid).attached.some((child) => ['', own].includes(commandLine(child)))) await wait(5);
+  return childrenOf(pid);
+}
+
 /** The first attempt, in a process of its own, which is at the act once this resolves. */
 async function begin(given: Omit<Act, 'attempt'>): Promise<ChildProcess> {
   const program = await compiled(new URL('act-process.ts', import.meta.url));
@@ -147,11 +152,6 @@ function acts(pid: number): boolean {
 
 function commandLine(pid: number): string {
   return read(`/proc/${pid}/cmdline`).join(' ').replaceAll('\0', ' ');
-}
-
-function sessionOf(pid: number): number {
-  const stat = read(`/proc/${pid}/stat`).join('');
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]);
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {

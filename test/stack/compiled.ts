@@ -1,8 +1,6 @@
 import { cp, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { build } from 'esbuild';
 import { cached } from './cached.js';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
@@ -31,6 +29,11 @@ async function make(): Promise<string> {
   const helpers = test.filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'));
   const all = ['package-lock.json', ...src, ...helpers].map((file) => join(project, file));
   return cached('compiled', all, async (into) => {
+    // Most test files come after the one that makes it, and need neither.
+    const [{ build }, { bundleWorkflowCode, DefaultLogger }] = await Promise.all([
+      import('esbuild'),
+      import('@temporalio/worker'),
+    ]);
     const entryPoints = all.filter((file) => file.endsWith('.ts'));
     await build({ entryPoints, outbase: project, outdir: into, format: 'esm', target: 'node20', logLevel: 'error' });
     for (const file of ['package.json', ...src.filter((one) => !one.endsWith('.ts'))])
