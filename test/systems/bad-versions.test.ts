@@ -22,7 +22,7 @@ describeWithDocker('a version that is bad in itself, of a system of compose and 
     } finally {
       rmSync(hold, { recursive: true, force: true });
     }
-  }, 240_000);
+  }, 600_000);
 });
 
 function withDatabase(yaml: string, file: string): string {

@@ -66,6 +66,10 @@ describeWithDocker('images that runs pinned', () => {
     expect(spawnSync('docker', ['image', 'inspect', id]).status).toBe(1);
     expect(docker('image', 'ls', '--quiet', pin(used))).not.toBe('');
     expect(await prune(step, names, 'ann')).toEqual([]);
+    // Another name keeps it: each run pins what compose names, and it is the same for years.
+    docker('tag', pin(used), `${system}/proxy:1`);
+    expect((await prune(step, names, 'ann')).map(({ name }) => name)).toEqual([pin(used)]);
+    expect(docker('image', 'ls', '--quiet', `${system}/proxy:1`)).not.toBe('');
   }, 120_000);
 });
 

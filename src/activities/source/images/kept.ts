@@ -1,7 +1,7 @@
 import { fail } from '../../../errors.js';
 import type { StepContext } from '../../context.js';
 import { beganAt } from '../../keeping/places.js';
-import { inspectImage } from './docker.js';
+import { inspectImage, type LocalImage } from './docker.js';
 import { pinOf, servicesOf } from './names.js';
 
 /** An image that a run pinned. */
@@ -12,7 +12,7 @@ export interface KeptImage {
   /** When that run began; null where its name does not tell. */
   at: string | null;
   bytes: number | null;
-  /** Whether a container, running or not, is made of it. */
+  /** Whether a container, running or not, is made of it, and no other name keeps it. */
   used: boolean;
 }
 
@@ -25,8 +25,9 @@ export async function keptImages(context: StepContext): Promise<KeptImage[]> {
 
 /** Takes the name away; the image goes with its last one. Gone already → no-op. Throws Held while a container is made of it. */
 export async function removeImage(context: StepContext, name: string): Promise<void> {
-  if (!(await inspectImage(context, name))) return;
-  if (await isUsed(context, name)) throw fail('Held', `a container is made of ${name}: it stays`);
+  const image = await inspectImage(context, name);
+  if (!image) return;
+  if (await isUsed(context, image, name)) throw fail('Held', `a container is made of ${name}: it stays`);
   await context.read({ argv: ['docker', 'image', 'rm', name] });
 }
 
@@ -48,11 +49,13 @@ async function look(context: StepContext, name: string): Promise<KeptImage> {
     run: tag.replace(/-before$/, ''),
     at: beganAt(tag),
     bytes: image?.bytes ?? null,
-    used: await isUsed(context, name),
+    used: image !== undefined && (await isUsed(context, image, name)),
   };
 }
 
-async function isUsed(context: StepContext, name: string): Promise<boolean> {
+/** Where it has another name as well, nothing is lost with this one: what compose names stays the same over many runs. */
+async function isUsed(context: StepContext, { tags }: LocalImage, name: string): Promise<boolean> {
+  if (tags.length > 1) return false;
   const argv = ['docker', 'ps', '--all', '--quiet', '--filter', `ancestor=${name}`];
   return ((await context.read({ argv })).stdout ?? '').trim() !== '';
 }
