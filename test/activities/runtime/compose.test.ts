@@ -187,6 +187,15 @@ describeWithDocker('services of docker compose', () => {
     } finally {
       other.close();
     }
+    stand.env({ DATABASE_URL: 'postgres://app@127.0.0.1:5433/shop' });
+    stand.compose({ web: '    environment: { DATABASE_URL: "postgres://app:hidden@db/old" }' });
+    const [url, told] = ['$DATABASE_URL', stand.step()];
+    told.definition.databases = { main: { postgres: { url, backup_url: url, admin_url: url, in: 'db' } } };
+    const databases = (await runtime(told.definition).preflight(told)).find((one) => one.name.includes('database'));
+    expect(databases).toMatchObject({
+      ...{ outcome: 'fail', must: 'must', expected: expect.stringContaining('database shop') as string },
+      seen: 'DATABASE_URL of web leads to the PostgreSQL database old at db',
+    });
     expect(await check({ program: ['no-such-compose'] }, 'engine')).toMatchObject({
       outcome: 'fail',
       seen: expect.stringContaining('no-such-compose is not on this host') as string,
