@@ -1,5 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { allEnded } from '../../../lib/all-ended.js';
 import { replaceFile } from '../../../lib/files.js';
 import type { StepContext } from '../../context.js';
 import type { StoreBackup } from '../contract.js';
@@ -35,30 +36,47 @@ export async function makeRestored(
   backup: StoreBackup,
   analyze = false,
 ): Promise<DatabaseShape> {
+  const shape = shapeFromLines(backup.catalog.database ?? []);
+  const makeEmpty = async () => {
+    await createEmpty(session, name, shape);
+    // First, so that nobody reads the copy who may not read the live one.
+    for (const statement of grantStatements(name, shape)) await query(session, statement);
+  };
   // Looks at the file first: nothing is made for one that is not whole.
-  return withPlainFile(context, folder, backup, (path) =>
-    withUnpacked(context, name, path, backup, (dump) =>
-      restoreAll(context, link, session, name, dump, backup, analyze),
+  await withPlainFile(context, folder, backup, (path) =>
+    withUnpacked(
+      context,
+      name,
+      path,
+      backup,
+      (dump) => restoreAll(context, link, session, name, dump, backup, shape, analyze),
+      makeEmpty,
     ),
   );
+  return shape;
 }
 
-/** pg_restore seeks in its file when it works with two at once. */
+/** pg_restore seeks in its file when it works with two at once. `meanwhile` is done by then, too. */
 export async function withUnpacked<T>(
   context: StepContext,
   name: string,
   path: string,
   { packed }: StoreBackup,
   use: (path: string) => Promise<T>,
+  meanwhile: () => Promise<void> = async () => undefined,
 ): Promise<T> {
-  if (!packed) return use(path);
+  if (!packed) {
+    await meanwhile();
+    return use(path);
+  }
   const zstd = await context.tools.find(packed);
   return withScratch(context, `${name}.dump`, async (plain) => {
-    try {
-      await context.read({ argv: [zstd, '-d', '-q', '-c', path], outputFile: plain });
-    } catch (error) {
-      throw whyUnread(error, `${path} cannot be unpacked into ${plain}`);
-    }
+    const unpacked = context
+      .read({ argv: [zstd, '-d', '-q', '-c', path], outputFile: plain })
+      .catch((error: unknown) => {
+        throw whyUnread(error, `${path} cannot be unpacked into ${plain}`);
+      });
+    await allEnded([unpacked, meanwhile()]);
     return use(plain);
   });
 }
@@ -70,12 +88,9 @@ async function restoreAll(
   name: string,
   path: string,
   backup: StoreBackup,
+  shape: DatabaseShape,
   analyze: boolean,
-): Promise<DatabaseShape> {
-  const shape = shapeFromLines(backup.catalog.database ?? []);
-  await createEmpty(session, name, shape);
-  // First, so that nobody reads the copy who may not read the live one.
-  for (const statement of grantStatements(name, shape)) await query(session, statement);
+): Promise<void> {
   context.progress(`restoring ${backup.file} into ${name}`);
   await restoreFile(context, link, session, name, path);
   context.progress(`comparing ${name} with the manifest`);
@@ -94,7 +109,6 @@ async function restoreAll(
     backup,
     unlike.map((line) => `database: ${Object.keys(JSON.parse(line) as object).join()} is not carried over`),
   );
-  return shape;
 }
 
 /** A materialized view over a table under FORCE ROW LEVEL SECURITY cannot be filled once its policies stand: they come last. */
