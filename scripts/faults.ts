@@ -16,6 +16,7 @@ import { runPutBacks } from '../test/faults/put-back.js';
 import { runServerKills } from '../test/faults/server-kills.js';
 import { runStarts } from '../test/faults/starts.js';
 import { runTakeovers } from '../test/faults/takeovers.js';
+import { runWholeReleases } from '../test/faults/whole-releases.js';
 import { tryVersion } from '../test/faults/versions.js';
 import { majors, NotHere } from '../test/stack/postgres-versions.js';
 
@@ -43,6 +44,18 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
       `B3: ${runs} failed releases taken back, ${kills} kills, ${unequal.length} differences from the database before`,
     );
     return unequal.length === 0;
+  },
+  /** B3, too: by the workflow and a worker's process. */
+  async 'whole-releases'({ count = 20, ...settings }) {
+    let met = true;
+    for (const of of ['postgres', 'sqlite and files'] as const) {
+      const { releases, killed, cancelled, unequal } = await runWholeReleases({ ...settings, count, of });
+      settings.say(
+        `whole-releases: ${of}: ${releases} failed releases, ${killed} workers killed and ${cancelled} runs cancelled at random steps, ${unequal.length} differences from the data before`,
+      );
+      met &&= unequal.length === 0;
+    }
+    return met;
   },
   async B7({ count = 1000, seed, servers, say }) {
     let met = true;

@@ -1,13 +1,12 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { promisify } from 'node:util';
 import { isDeepStrictEqual } from 'node:util';
 import type { StandbyRecord } from '../../src/activities/data/contract.js';
 import { comparable } from '../../src/activities/data/postgres/catalog.js';
-import { findTools } from '../../src/lib/tools.js';
 import type { Killed } from '../activities/data/postgres/killed.js';
 import { databaseOddities, essence, makeShop, oddities, type Shop } from '../activities/data/postgres/shop.js';
 import { compiled } from '../stack/compiled.js';
+import { dumpText, firstDifference } from './dump-text.js';
 import { generator } from './generator.js';
 
 export interface PutBacks {
@@ -83,13 +82,11 @@ interface Seen {
 
 async function look(shop: Shop): Promise<Seen> {
   const backup = await shop.store.backup(shop.context, shop.folder);
-  const pgDump = await findTools().find('pg_dump');
-  const { stdout } = await promisify(execFile)(pgDump, ['--create', shop.superuserUrl], { maxBuffer: 2 ** 28 });
   const [row] = await shop.sql(
     `${settings} SELECT count(*)::int AS n FROM pg_stats WHERE schemaname !~ '^pg_' AND schemaname <> 'information_schema'`,
     shop.superuserUrl,
   );
-  return { essence: essence(backup), dump: stdout.replace(/^\\(un)?restrict .*$/gm, ''), statistics: Number(row?.n) };
+  return { essence: essence(backup), dump: await dumpText(shop.superuserUrl), statistics: Number(row?.n) };
 }
 
 function differences(before: Seen, now: Seen, restored: boolean): string[] {
@@ -102,13 +99,6 @@ function differences(before: Seen, now: Seen, restored: boolean): string[] {
       ? []
       : [`${now.statistics} of ${before.statistics} columns with statistics`]),
   ];
-}
-
-function firstDifference(before: string, now: string): string[] {
-  if (before === now) return [];
-  const [was, is] = [before.split('\n'), now.split('\n')];
-  const at = was.findIndex((line, index) => line !== is[index]);
-  return [`the text of the dump at line ${at + 1}: "${was[at]}" is "${is[at]}"`];
 }
 
 async function failAndTakeBack(shop: Shop, random: () => number): Promise<{ story: string; kills: number }> {

@@ -4,6 +4,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { readEvidence } from '../../src/lib/evidence.js';
 import { withStand, type Stand, type StandSettings } from '../systems/stand.js';
 import { readData, type Data } from './data.js';
+import { dumpText, firstDifference } from './dump-text.js';
 import { follow, type Following } from './follow.js';
 import { stories, type Story } from './stories.js';
 import { findFaults, type Fault } from './truth.js';
@@ -93,6 +94,7 @@ async function runOne(world: World, story: Story, strike: Strike) {
   const version = story.effects[0]?.split(' ')[1] ?? '';
   data[version] = await readData(stand.database.ownerUrl);
   const before = await stand.ledger();
+  const whole = await dumpText(stand.database.superuserUrl);
   const startedAt = Date.now();
   const handle = await stand.start(story.kind, story.input);
   const run = follow(handle);
@@ -101,6 +103,7 @@ async function runOne(world: World, story: Story, strike: Strike) {
     const ended = await within(run.ended, 120_000);
     const faults = [
       ...(await findFaults(stand, ended, before, { ...story, ...wanted(world, story) })),
+      ...(story.outcome === 'rolled-back' ? await findUnequal(stand, whole) : []),
       ...((await judge?.(ended.run)) ?? []),
     ];
     await learn(world, ended.run);
@@ -113,6 +116,12 @@ async function runOne(world: World, story: Story, strike: Strike) {
   } finally {
     await end?.();
   }
+}
+
+/** B3: a release that failed leaves the database as if it had never been, down to the text of its dump. */
+async function findUnequal({ database }: Stand, before: string): Promise<Fault[]> {
+  const found = firstDifference(before, await dumpText(database.superuserUrl));
+  return found.map((text) => ({ is: 'half', text: `the dump: ${text}` }));
 }
 
 /** The rows that must be there: after a rollback those of the earlier version, after a release at least all that were. */
