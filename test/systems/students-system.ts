@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -53,8 +53,17 @@ export async function withStudents(use: (system: StudentsSystem) => Promise<void
   } finally {
     await served.close();
     removeAll(name);
+    removePins(join(served.home, 'runs'));
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Their names hold the environment's, which other tests may have, and the run's. */
+function removePins(runs: string): void {
+  const pins = docker('images', '--format', '{{.Repository}}:{{.Tag}}', 'slipway/students/test/students').split('\n');
+  const ours = readdirSync(runs).map((run) => `slipway/students/test/students:${run}`);
+  const left = pins.filter((pin) => ours.includes(pin));
+  if (left.length > 0) docker('rmi', ...left);
 }
 
 /** Tags v1.0.0, v1.1.0 and v1.2.0, and a checkout with nothing deployed. */
