@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { Kind, Status } from '../../src/model.js';
 import { readJournal } from '../../src/lib/journal.js';
+import { withLock } from '../../src/lib/lock.js';
 import { approve, asked, databases, look, order, rows, served } from './looks.js';
 import { until, withStand, type Stand } from './stand.js';
 
@@ -64,10 +65,12 @@ describe('undo.md, with the worker dead and Temporal out of reach', () => {
       expect(await go('deploy', { version: '2.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed' });
       await order(stand, 'Saucer');
       const newer = await rows(database.ownerUrl);
-      await stopped(stand, 'rollback', '1.0.0', async (handle) => {
+      const rollback = () => stopped(stand, 'rollback', '1.0.0', async (handle) => {
         await approve(handle, 'rollback');
         await until(async () => (await readJournal(home))?.last.step === 'start');
       });
+      // It cannot be over before its worker is dead.
+      await withLock(join(home, 'history.lock'), 'the test', rollback);
       await takenBack(stand, newer, '2.0.0');
     });
   }, 300_000);

@@ -18,9 +18,8 @@ export function foreignOf({ source }: Definition, { services, built, images }: P
 export async function idsHere(context: StepContext, names: string[]): Promise<Map<string, string>> {
   const found = await Promise.all(
     [...new Set(names)].map(async (name) => {
-      const argv = ['docker', 'image', 'inspect', '--format', '{{.Id}}', name];
-      const { exitCode, stdout = '' } = await context.look({ argv, ok: [0, 1] });
-      return exitCode === 0 ? ([[name, stdout.trim()]] as const) : [];
+      const image = await inspectImage(context, name);
+      return image ? ([[name, image.id]] as const) : [];
     }),
   );
   return new Map(found.flat());
