@@ -1,11 +1,18 @@
-import { rename } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { backup } from '../../src/activities/backup.js';
 import type { StandbyRecord, Store } from '../../src/activities/data/contract.js';
 import { filesStore } from '../../src/activities/data/files/store.js';
+import { stores as storesOf } from '../../src/activities/data/lookup.js';
+import { findManifest } from '../../src/activities/keeping/manifest.js';
+import { backupFolder } from '../../src/activities/keeping/places.js';
 import { swapAll } from '../../src/activities/recovery-point.js';
+import type { Step } from '../../src/activities/step.js';
+import { makeShop, type Shop } from './data/postgres/shop.js';
 import { makeApp, type App } from './data/sqlite/app.js';
+import { definitionOf, stepContext } from './step-context.js';
 
 describe('several stores', { timeout: 60_000 }, () => {
   let app: App;
@@ -81,6 +88,88 @@ describe('several stores', { timeout: 60_000 }, () => {
     await expect(swapAll(app.context, [stores[0]!, blind], records)).rejects.toMatchObject({ type: 'OutcomeUnknown' });
     await swapAll(app.context, stores, records);
     expect(shown()).toBe(before);
+  });
+});
+
+describe('two PostgreSQL databases and a tree of files', { timeout: 120_000 }, () => {
+  let shop: Shop;
+  let ledger: Shop;
+  let step: Step;
+  let records: StandbyRecord[];
+  let before: unknown;
+  let after: unknown;
+  const upload = () => join(shop.folder, 'live', 'uploads', 'invoice-1');
+  const swap = () => swapAll(step, storesOf(step.definition), records);
+
+  /** By logins of now: whoever is kept out of one of them fails here. */
+  const shown = async () => ({
+    orders: await shop.sql('SELECT * FROM orders ORDER BY id'),
+    entries: await ledger.sql('SELECT * FROM entries ORDER BY id'),
+    invoice: await readFile(upload(), 'utf8'),
+  });
+  /** The same words in all three. */
+  const change = async (text: string) => {
+    await shop.sql(`DROP TABLE IF EXISTS orders; CREATE TABLE orders AS SELECT 1 AS id, '${text}' AS text`);
+    await ledger.sql(`DROP TABLE IF EXISTS entries; CREATE TABLE entries AS SELECT 1 AS id, '${text}' AS text`);
+    await writeFile(upload(), text);
+  };
+
+  beforeAll(async () => {
+    [shop, ledger] = await Promise.all([makeShop(), makeShop()]);
+    const env = join(shop.folder, '.env');
+    await appendFile(env, (await readFile(join(ledger.folder, '.env'), 'utf8')).replaceAll('SHOP_', 'LEDGER_'));
+    await mkdir(join(shop.folder, 'live', 'uploads'), { recursive: true });
+    await change('as it was');
+    const postgres = (name: string) => ({
+      postgres: { url: `$${name}_URL`, backup_url: `$${name}_BACKUP_URL`, admin_url: `$${name}_ADMIN_URL` },
+    });
+    const definition = definitionOf(join(shop.folder, 'live'), {
+      databases: { shop: postgres('SHOP'), ledger: postgres('LEDGER') },
+      files: { keep: ['uploads'] },
+    });
+    const context = stepContext({ definition, folder: join(shop.folder, 'run'), home: shop.folder, env });
+    step = { ...context, pinned: { live: null } as Step['pinned'] };
+    before = await shown();
+    await backup(step);
+    records = [];
+    for (const store of storesOf(definition)) records.push(await store.standby(step));
+    await change('by the release');
+    after = await shown();
+  }, 120_000);
+  afterAll(async () => {
+    await ledger.close();
+    await shop.close();
+  });
+
+  it('are put back as one, or none of them is: whichever cannot be swapped, the others get back what they had', async () => {
+    const [, ofLedger, ofUploads] = records;
+    await ledger.beside(`CREATE DATABASE "${ofLedger!.replaced}"`);
+    await expect(swap()).rejects.toThrow(/a database .* is there already/);
+    expect(await shown()).toEqual(after);
+    await ledger.beside(`DROP DATABASE "${ofLedger!.replaced}"`);
+
+    await rename(ofUploads!.copy, `${ofUploads!.copy}.hidden`);
+    await expect(swap()).rejects.toThrow(/the copy .*uploads.* is gone/);
+    expect(await shown()).toEqual(after);
+    await rename(`${ofUploads!.copy}.hidden`, ofUploads!.copy);
+
+    await swap();
+    expect(await shown()).toEqual(before);
+    await swap();
+    expect(await shown()).toEqual(before);
+  });
+
+  it('come back from their one proven backup, too', async () => {
+    await change('by another release');
+    const manifest = await findManifest(step, step.run.id);
+    expect(manifest?.proven).toBeDefined();
+    expect(manifest!.stores.map(({ store }) => store)).toEqual(['shop', 'ledger', 'files:uploads']);
+    const folder = backupFolder(step, step.run.id);
+    records = [];
+    for (const [index, store] of storesOf(step.definition).entries())
+      records.push(await store.restore(step, folder, manifest!.stores[index]!));
+    await swap();
+    expect(await shown()).toEqual(before);
   });
 });
 
