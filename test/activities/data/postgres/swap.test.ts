@@ -153,6 +153,29 @@ describe('a standby copy', () => {
     expect(rows).toHaveLength(1);
   });
 
+  it('C7: that loses its session while it renames leaves the live name open when it fails, and goes through later', async () => {
+    const record = await shop.store.standby(shop.context);
+    const before = await shop.databases();
+    const holder = new Client({ connectionString: urlOfDatabase(shop.superuserUrl, 'postgres') });
+    await holder.connect();
+    try {
+      // The rename waits for this, with the live database closed.
+      await holder.query('BEGIN');
+      await holder.query(`COMMENT ON DATABASE "${record.copy}" IS 'held'`);
+      const swapping = shop.store.swapIn(shop.context, record).then(() => 'swapped', String);
+      const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%RENAME TO "${record.replaced}"%'`;
+      while ((await shop.beside(end)).length === 0);
+      expect(await swapping).toMatch(/terminat/);
+      expect(await shop.sql('SELECT count(*)::int AS n FROM orders')).toEqual([{ n: 100 }]);
+      expect(await shop.databases()).toEqual(before);
+      expect(await shop.store.live(shop.context)).toEqual(record.live);
+    } finally {
+      await holder.end();
+    }
+    await shop.store.swapIn(shop.context, record);
+    expect(await shop.store.live(shop.context)).toMatchObject({ oid: record.copyOid });
+  });
+
   it('C7: is swapped in under 20 clients that reconnect at once: each goes on, on the new one', async () => {
     const record = await shop.store.standby(shop.context);
     await shop.sql('INSERT INTO orders VALUES (7777)');
