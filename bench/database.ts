@@ -10,7 +10,7 @@ import { findTools } from '../src/lib/tools.js';
 import type { Bench, Goal } from './lib/bench.js';
 import { withLeads, type Leads } from './lib/leads.js';
 import { prober } from './lib/prober.js';
-import { interleave, quantile, tableOf, type Samples } from './lib/samples.js';
+import { interleave, pairedRatio, quantile, tableOf } from './lib/samples.js';
 
 /** A8, A9, A10 and the standby copy, each in turn with what people do without us. */
 export const bench: Bench = {
@@ -90,11 +90,11 @@ async function measureAll(
   say('  copies and swaps');
   const back = await swaps(leads, pgRestore, plain, rounds);
   const sizes = { ours: ours.bytes, plain: (await stat(plain)).size, piped: (await stat(piped)).size };
-  const p50 = (samples: Samples, name: string) => quantile(samples[name] ?? [], 0.5);
-  const ratio = (samples: Samples, one: string, other: string) => round(p50(samples, one) / p50(samples, other));
-  const against = ratio(dumps, 'ours: dumped, hashed, decoded', 'pg_dump -Fc');
-  const againstZstd = ratio(dumps, 'ours: dumped, hashed, decoded', 'pg_dump -Fc -Z0 | zstd -1');
-  const restore = ratio(restores, 'ours: restored beside, verified, analyzed', 'pg_restore -j2 into an empty database');
+  const against = round(pairedRatio(dumps, 'ours: dumped, hashed, decoded', 'pg_dump -Fc'));
+  const againstZstd = round(pairedRatio(dumps, 'ours: dumped, hashed, decoded', 'pg_dump -Fc -Z0 | zstd -1'));
+  const restore = round(
+    pairedRatio(restores, 'ours: restored beside, verified, analyzed', 'pg_restore -j2 into an empty database'),
+  );
   const putBack = round(quantile(back.ours, 0.5));
   const [quiet, busy] = [round(Math.max(...back.quiet)), round(Math.max(...back.busy))];
   const mb = (bytes: number) => round(bytes / 1e6);

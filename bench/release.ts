@@ -14,7 +14,7 @@ import type { Served } from '../test/systems/serve.js';
 import { ending, withStand } from '../test/systems/stand.js';
 import type { Bench, Goal } from './lib/bench.js';
 import { leads } from './lib/leads.js';
-import { quantile, tableOf, type Samples } from './lib/samples.js';
+import { pairedRatio, quantile, tableOf, type Samples } from './lib/samples.js';
 
 const bound = 0.75;
 /** Of the database that is backed up, beside the system's own rows. */
@@ -49,7 +49,7 @@ export const bench: Bench = {
           rounds,
           (line) => say(`  ${name}: ${line}`),
         );
-        const value = Number((quantile(samples.slipway ?? [], 0.5) / quantile(samples.bash ?? [], 0.5)).toFixed(2));
+        const value = Number(pairedRatio(samples, 'slipway', 'bash').toFixed(2));
         const goal = `a release of the ${name} system takes ≤ ${bound} × the script's time`;
         goals.push({ id: `A2@${name}`, goal, value, unit: '×', met: value <= bound });
         texts.push(

@@ -36,20 +36,25 @@ export function quantile(values: number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }
 
+/** Median of each round's quotient of the two: what else loaded the machine in a round loaded both. */
+export function pairedRatio(samples: Samples, one: string, other: string): number {
+  const base = samples[other] ?? [];
+  return quantile(
+    (samples[one] ?? []).map((value, round) => value / (base[round] ?? Number.NaN)),
+    0.5,
+  );
+}
+
 /** p50, p95 and worst of each, and its p50 and paired ratio against one of them. */
 export function tableOf(samples: Samples, against: string): string {
   const base = samples[against] ?? [];
   const rows = Object.entries(samples).map(([name, values]) => {
-    const paired = quantile(
-      values.map((value, round) => value / (base[round] ?? Number.NaN)),
-      0.5,
-    );
     const times = [0.5, 0.95, 1].map((share) => quantile(values, share).toFixed(1));
     return [
       name,
       ...times,
       (quantile(values, 0.5) / quantile(base, 0.5)).toFixed(3),
-      paired.toFixed(3),
+      pairedRatio(samples, name, against).toFixed(3),
       `${values.length}`,
     ];
   });
