@@ -107,7 +107,7 @@ export interface Runtime {
     stop: Argv;
     /** Exit code 0 once all runs, another one once nothing does. */
     status?: Argv;
-    /** Closed ports prove the stop; a listener that is younger than the step proves the start. */
+    /** Closed ports, and the end of what listened there, prove the stop; a listener that is younger than the step proves the start. */
     ports: number[];
     env: Record<string, string>;
     /** @default 120_000 */

@@ -113,7 +113,9 @@ export const sections = {
       start: argv().describe('Starts everything'),
       stop: argv().describe('Stops everything'),
       status: argv().describe('Exit code 0 once all runs, another one once nothing does').optional(),
-      ports: list(port()).describe('Closed ports prove the stop, a younger listener proves the start'),
+      ports: list(port()).describe(
+        'Closed ports, and the end of what listened there, prove the stop; a younger listener proves the start',
+      ),
       env: variables().describe('Variables of these commands alone').optional(),
       timeout: duration().describe('Deadline of each of these commands (2m)').optional(),
     })

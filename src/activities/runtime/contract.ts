@@ -11,7 +11,7 @@ export interface Runtime {
    * should know of it. Throws where it cannot be started.
    */
   coming?(context: StepContext, release: Release, agreed?: string[]): Promise<string | undefined>;
-  /** Stops; proven by closed ports. */
+  /** Stops; proven by closed ports and by the end of the processes or containers behind them. */
   stop(context: StepContext): Promise<StepResult>;
   /** Starts that release, closed where the definition says so; proven by a listener or container younger than the step. */
   start(context: StepContext, release: Release): Promise<StepResult>;

@@ -1,5 +1,6 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { bootId, type ProcessIdentity } from '../../lib/process-identity.js';
 
 /** A process that listens on a TCP port of this host. */
 export interface Listener {
@@ -12,6 +13,9 @@ export interface Listener {
   /** Ticks since boot at which the process began; undefined where `pid` is. */
   began?: number;
 }
+
+/** The process behind a listener, which can be told from any other for ever. */
+export type ListeningProcess = ProcessIdentity & Pick<Listener, 'port' | 'program'>;
 
 /** `/proc/<pid>/stat` counts in USER_HZ, 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -34,6 +38,15 @@ export async function listenersOn(ports: number[]): Promise<Listener[]> {
   return [...seen.values()].sort((a, b) => a.port - b.port || (a.pid ?? 0) - (b.pid ?? 0));
 }
 
+/** The system's own processes among them, where they can be seen: systemd holds sockets for what it starts, and never ends. */
+export function processesBehind(listeners: Listener[]): ListeningProcess[] {
+  return listeners.flatMap(({ port, pid, program, began }) =>
+    pid === undefined || program === 'systemd'
+      ? []
+      : [{ port, program, bootId: bootId(), pid, startTime: String(began) }],
+  );
+}
+
 /** The ports that something answers on: it listens, or a connection to loopback is taken (a forwarded port has no listener). */
 export async function openPorts(ports: number[]): Promise<number[]> {
   const listening = new Set((await listeningSockets()).map(({ port }) => port));
@@ -48,7 +61,7 @@ export async function ticksNow(): Promise<number> {
 }
 
 /** `port 8100: node (pid 123)` */
-export function nameListeners(listeners: Listener[]): string {
+export function nameListeners(listeners: Pick<Listener, 'port' | 'pid' | 'program'>[]): string {
   return listeners.map(({ port, pid, program }) => `port ${port}: ${program}${pid ? ` (pid ${pid})` : ''}`).join(', ');
 }
 

@@ -6,6 +6,7 @@ import type { Argv, CheckResult, Definition, StepResult } from '../../model.js';
 import { unasked, type StepContext } from '../context.js';
 import type { Runtime } from './contract.js';
 import { guardOf } from './guard.js';
+import { awaitEnded, noteListeners } from './listeners-ended.js';
 import { listenersOn, nameListeners, openPorts } from './listeners.js';
 import { turn } from './open.js';
 import { portsOfSystem } from './public-ports.js';
@@ -14,7 +15,7 @@ import { startProcesses } from './start.js';
 import { awaitStatus } from './status.js';
 import { awaitClosed } from './wait-for-ports.js';
 
-/** Host processes that commands of the definition start and stop. What those commands say is a claim; ports are the proof. */
+/** Host processes that commands of the definition start and stop. What those commands say is a claim; ports, and the processes behind them, are the proof. */
 export const processes: Runtime = {
   runs: async (context) => (await openPorts(portsOfSystem(context.definition))).length > 0,
   preflight: checkProcesses,
@@ -28,9 +29,11 @@ export const processes: Runtime = {
 };
 
 async function stop(context: StepContext): Promise<StepResult> {
-  const { stop: argv, timeoutMs } = settingsOf(context.definition);
+  const { stop: argv, ports: own, timeoutMs } = settingsOf(context.definition);
   const ports = portsOfSystem(context.definition);
   const ran = (await openPorts(ports)).length > 0;
+  // Only behind its own ports: who lets users in may serve others as well, and live on.
+  const listening = await noteListeners(context, own);
   let note = 'stopped';
   try {
     await context.change('stop', requestFor(context, argv));
@@ -39,9 +42,11 @@ async function stop(context: StepContext): Promise<StepResult> {
     if (ran || !['CommandFailed', 'ToolMissing'].includes(failureType(error) ?? '')) throw error;
     note = `nothing listened before; ${rootMessage(error)}`;
   }
+  const deadline = Date.now() + timeoutMs;
   await awaitClosed(ports, timeoutMs);
+  await awaitEnded(listening, timeoutMs, deadline);
   await awaitStatus(context, 'stopped');
-  return { note: `${note}; closed: ${ports.join(', ')}`, data: { ports } };
+  return { note: `${note}; closed: ${ports.join(', ')}`, data: { ports, ended: listening } };
 }
 
 async function turnProcesses(context: StepContext, which: 'open' | 'close'): Promise<StepResult> {

@@ -6,6 +6,7 @@ import { bootId } from '../../lib/process-identity.js';
 import type { StepResult } from '../../model.js';
 import type { StepContext } from '../context.js';
 import { guardValues } from './guard.js';
+import { awaitEnded, noteListeners } from './listeners-ended.js';
 import { listenersOn, nameListeners, openPorts, ticksNow, type Listener } from './listeners.js';
 import { requestFor, settingsOf } from './settings.js';
 import { awaitStatus } from './status.js';
@@ -44,8 +45,11 @@ async function takeBaseline(context: StepContext): Promise<Baseline> {
   const { stop, ports, timeoutMs } = settingsOf(context.definition);
   // What an earlier try of this step left half-started is in the way of this one.
   if (context.at.try > 1 && (await openPorts(ports)).length > 0) {
+    const listening = await noteListeners(context, ports);
     await context.change('stop-before-retry', requestFor(context, stop));
+    const deadline = Date.now() + timeoutMs;
     await awaitClosed(ports, timeoutMs);
+    await awaitEnded(listening, timeoutMs, deadline);
   }
   const open = await openPorts(ports);
   if (open.length > 0) {

@@ -122,6 +122,21 @@ describe('stop', () => {
     );
   });
 
+  it('fails naming a process that closed its port and lives on, also where a retry finds the port closed', async () => {
+    await adapter().start(service.step({ env: { MODE: 'drain' } }));
+    const stop = (time: number, settings = {}) =>
+      adapter().stop(service.step(settings, { at: { step: 'stop', try: time } }));
+    const draining = failing(
+      'NotStopped',
+      `port ${service.port}: node (pid ${pid()}) listens no longer, but still runs`,
+    );
+    await expect(stop(1, { timeoutMs: 1_500 })).rejects.toMatchObject(draining);
+    expect(await openPorts([service.port])).toEqual([]);
+    await expect(stop(2, { stop: ['true'], timeoutMs: 500 })).rejects.toMatchObject(draining);
+    process.kill(Number(pid()), 'SIGKILL');
+    await stop(3);
+  });
+
   it('fails when its command fails while something runs', async () => {
     await adapter().start(service.step());
     const step = service.step({ stop: ['false'] }, { at: { step: 'stop' } });

@@ -30,10 +30,12 @@ const net = require('node:net');
 const fs = require('node:fs');
 fs.appendFileSync('pids', process.pid + '\\n');
 const [what, ...ports] = process.argv.slice(2);
-const listen = () => ports.forEach((port) => net.createServer((socket) => socket.end()).listen(Number(port), '127.0.0.1'));
+const servers = ports.map(() => net.createServer((socket) => socket.end()));
+const listen = () => servers.forEach((server, index) => server.listen(Number(ports[index]), '127.0.0.1'));
 if (what === 'wait') { const timer = setInterval(() => fs.existsSync('go') && (clearInterval(timer), listen()), 10); console.log('waits'); }
 else listen();
 if (what === 'crash') setTimeout(() => process.exit(1), 200);
+if (what === 'drain') process.on('SIGTERM', () => { servers.forEach((server) => server.close()); setInterval(() => {}, 1000); });
 `;
 /** A parent that never ends, and whose worker dies again and again. */
 const supervisor = `
@@ -45,7 +47,7 @@ fork();
 const scripts = {
   'server.cjs': server,
   'supervisor.cjs': supervisor,
-  'start.sh': `[ -z "\${GREETING:-}" ] || echo "$GREETING"\nsetsid nohup node server.cjs serve "$@" >log 2>&1 </dev/null &\necho $! >"pid.$1"\n`,
+  'start.sh': `[ -z "\${GREETING:-}" ] || echo "$GREETING"\nsetsid nohup node server.cjs "\${MODE:-serve}" "$@" >log 2>&1 </dev/null &\necho $! >"pid.$1"\n`,
   'start-crashing.sh': 'setsid nohup node supervisor.cjs "$@" >log 2>&1 </dev/null &\n',
   'stop.sh': 'for port; do kill "$(cat "pid.$port")" 2>/dev/null; done\nexit 0\n',
 };

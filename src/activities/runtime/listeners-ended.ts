@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fail } from '../../errors.js';
+import { readJson, writeAtomic } from '../../lib/files.js';
+import { isAlive } from '../../lib/process-identity.js';
+import type { StepContext } from '../context.js';
+import { listenersOn, nameListeners, processesBehind, type ListeningProcess } from './listeners.js';
+
+const pauseMs = 20;
+
+/**
+ * Writes down which processes listen, before the command that stops them: once a port is closed, nothing else tells who held it. With those that an
+ * earlier call of the run found and that still run, since a retry, or the next worker, may find the ports closed.
+ */
+export async function noteListeners({ folder }: StepContext, ports: number[]): Promise<ListeningProcess[]> {
+  const path = join(folder, 'listeners.json');
+  const before = (await readJson<ListeningProcess[]>(path)) ?? [];
+  const all = [...before.filter(isAlive), ...processesBehind(await listenersOn(ports))];
+  const noted = [...new Map(all.map((one) => [`${one.port} ${one.pid}`, one])).values()];
+  if (noted.length > 0) await writeAtomic(path, JSON.stringify(noted));
+  return noted;
+}
+
+/** Returns once none of them runs. Throws NotStopped: a process that closed its port may still write. */
+export async function awaitEnded(noted: ListeningProcess[], timeoutMs: number, deadline: number): Promise<void> {
+  for (;;) {
+    const left = noted.filter(isAlive);
+    if (left.length === 0) return;
+    if (Date.now() > deadline) {
+      const seconds = Math.round(timeoutMs / 1000);
+      throw fail(
+        'NotStopped',
+        `${nameListeners(left)} listens no longer, but still runs ${seconds} s after the command: end it, then retry`,
+      );
+    }
+    await wait(pauseMs);
+  }
+}
