@@ -110,6 +110,8 @@ export interface Runtime {
     /** Closed ports, and the end of what listened there, prove the stop; a listener that is younger than the step proves the start. */
     ports: number[];
     env: Record<string, string>;
+    /** How long what listens, and all that it started, must stay up after the start. Without it 300 ms, and only what listens. */
+    observeMs?: number;
     /** @default 120_000 */
     timeoutMs: number;
   };

@@ -33,8 +33,9 @@ function resolveTool<T extends { lock_timeout?: string | undefined }>(tool: T | 
 
 function resolveRuntime({ processes, compose, container, open }: EnvironmentInput['runtime']): Runtime {
   if (processes) {
-    const { timeout, env, ...commands } = processes;
-    return { open, processes: { ...commands, env: env ?? {}, timeoutMs: ms(timeout, 120_000) } };
+    const { observe, timeout, env, ...commands } = processes;
+    const observeMs = observe ? { observeMs: parseDuration(observe)! } : {};
+    return { open, processes: { ...commands, env: env ?? {}, timeoutMs: ms(timeout, 120_000), ...observeMs } };
   }
   const times = ({ observe, timeout }: { observe?: string | undefined; timeout?: string | undefined }) => ({
     observeMs: ms(observe, 5_000),

@@ -117,6 +117,11 @@ export const sections = {
         'Closed ports, and the end of what listened there, prove the stop; a younger listener proves the start',
       ),
       env: variables().describe('Variables of these commands alone').optional(),
+      observe: duration()
+        .describe(
+          'How long what listens, and all that it started, must stay up after the start (300ms, only what listens)',
+        )
+        .optional(),
       timeout: duration().describe('Deadline of each of these commands (2m)').optional(),
     })
       .describe('Host processes run by commands')

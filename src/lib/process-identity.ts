@@ -37,6 +37,23 @@ export function unbornOf(parent: number): number[] {
   return pids.map(Number).filter((pid) => statOf(pid)?.parent === parent && commandLine(pid) === own);
 }
 
+/** Processes, zombies left out, that one of these started, or one that they started, as far as each one's parent still runs. */
+export function descendantsOf(ancestors: number[]): (ProcessIdentity & { program: string })[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const all = pids.map((name) => ({ pid: Number(name), stat: statOf(Number(name)) }));
+  const family = new Set(ancestors);
+  // A pid may be smaller than its parent's, once the numbers have run out.
+  for (let known = 0; known < family.size;) {
+    known = family.size;
+    for (const { pid, stat } of all) if (stat && family.has(stat.parent)) family.add(pid);
+  }
+  return all.flatMap(({ pid, stat }) =>
+    stat && !stat.dead && family.has(stat.parent)
+      ? [{ bootId: bootId(), pid, startTime: stat.startTime, program: stat.program }]
+      : [],
+  );
+}
+
 /** Processes, zombies left out, whose group or session is that one. */
 export function membersOf(kind: 'group' | 'session', id: number): { pid: number; group: number }[] {
   return readdirSync('/proc')
@@ -50,6 +67,7 @@ export function bootId(): string {
 }
 
 interface Stat {
+  program: string;
   dead: boolean;
   stopped: boolean;
   parent: number;
@@ -65,6 +83,7 @@ function statOf(pid: number): Stat | undefined {
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const [state = 'X', parent, group, session] = fields;
     return {
+      program: text.slice(text.indexOf('(') + 1, text.lastIndexOf(')')),
       dead: 'ZXx'.includes(state),
       stopped: 'Tt'.includes(state),
       parent: Number(parent),

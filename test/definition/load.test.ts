@@ -39,11 +39,16 @@ describe('loadDefinition', () => {
   it('makes short forms long and durations milliseconds', async () => {
     const text =
       edited(
-        edited(shop, 'go: { roles: [ops] }', 'go: { deadline: 48h }\n  rollback: none'),
-        'expect: 200 }',
-        'expect: 200, level: warn, within: 90s }',
+        edited(
+          edited(shop, 'go: { roles: [ops] }', 'go: { deadline: 48h }\n  rollback: none'),
+          'expect: 200 }',
+          'expect: 200, level: warn, within: 90s }',
+        ),
+        'ports: [8080]',
+        'ports: [8080]\n    observe: 5s',
       ) + 'watch: 1h30m\n';
     const definition = await load(text);
+    expect(definition.runtime.processes).toMatchObject({ observeMs: 5_000 });
     expect(definition.verify.health).toEqual({
       http: '/health',
       expect: { status: 200 },

@@ -11,6 +11,7 @@ import { listenersOn, nameListeners, openPorts, ticksNow, type Listener } from '
 import { requestFor, settingsOf } from './settings.js';
 import { awaitStatus } from './status.js';
 import { awaitClosed, whoHolds } from './wait-for-ports.js';
+import { watchProcesses } from './watch-processes.js';
 
 /** Taken once in a try, before its start command and after its ports were seen closed. */
 interface Baseline {
@@ -19,13 +20,13 @@ interface Baseline {
   ticks: number;
 }
 
-/** Two looks that far apart must see the same processes: a parent that forks crashing workers does not pass. */
+/** Two looks that far apart must see the same listeners: a parent that forks crashing ones does not pass. */
 const secondLookMs = 300;
 const pauseMs = 20;
 
 /** @see Runtime.start. Proves only the ports that `start` opens: a public one may be closed until `open`. */
 export async function startProcesses(context: StepContext): Promise<StepResult> {
-  const { start, ports, timeoutMs } = settingsOf(context.definition);
+  const { start, ports, timeoutMs, observeMs } = settingsOf(context.definition);
   const request = requestFor(context, start);
   // A baseline that is there already: the worker was lost, and the command may have run, so that its ports are rightly taken.
   const baseline = (await readJson<Baseline>(baselinePath(context))) ?? (await takeBaseline(context));
@@ -34,11 +35,16 @@ export async function startProcesses(context: StepContext): Promise<StepResult> 
     env: { ...request.env, ...guardValues(context) },
   });
   const listeners = await awaitYoung(ports, sinceOf(baseline), timeoutMs, tail);
+  if (observeMs !== undefined) {
+    context.progress(`all listen; watching for ${observeMs / 1000} s`);
+    await watchProcesses(listeners, observeMs, lastLinesOf(tail));
+  }
   await awaitStatus(context, 'runs');
   const hidden = listeners.some(({ pid }) => pid === undefined)
     ? '; the age of a process that this user cannot see is not proven'
     : '';
-  return { note: `${nameListeners(listeners)}${hidden}`, data: { listeners } };
+  const steady = observeMs === undefined ? '' : `, steady for ${observeMs / 1000} s`;
+  return { note: `${nameListeners(listeners)}${steady}${hidden}`, data: { listeners } };
 }
 
 async function takeBaseline(context: StepContext): Promise<Baseline> {
@@ -95,8 +101,11 @@ function notStarted(ports: number[], listeners: Listener[], changing: boolean, t
   const seconds = Math.round(timeoutMs / 1000);
   const nothing = `nothing listens on port ${missing.join(', ')} ${seconds} s after the start command ended`;
   const what = changing ? `the processes on port ${ports.join(', ')} come and go for ${seconds} s` : nothing;
-  const lastLines = tail.trim().split('\n').slice(-3).join(' / ').slice(-400);
-  return fail('NotStarted', `${what}; it printed: ${lastLines || 'nothing'}`, { tail: tail.slice(-2000) });
+  return fail('NotStarted', `${what}; it printed: ${lastLinesOf(tail)}`, { tail: tail.slice(-2000) });
+}
+
+function lastLinesOf(tail: string): string {
+  return tail.trim().split('\n').slice(-3).join(' / ').slice(-400) || 'nothing';
 }
 
 function hasAll(ports: number[], listeners: Listener[]): boolean {

@@ -51,6 +51,16 @@ describe('start', () => {
     await expect(adapter().start(step)).rejects.toMatchObject(failing('NotStarted', 'come and go'));
   });
 
+  it('is not proven by a parent that holds the port while its workers die, where that is observed', async () => {
+    const master = (live: string) => ({ MODE: 'master', WORKERS_LIVE: live });
+    await expect(adapter().start(service.step({ env: master('1'), observeMs: 20_000 }))).rejects.toMatchObject({
+      type: 'NotStarted',
+      message: expect.stringMatching(/^sleep \(pid \d+\), which process \d+ started, ended while/) as string,
+    });
+    const retry = service.step({ env: master('60'), observeMs: 500 }, { at: { try: 2 } });
+    expect((await adapter().start(retry)).note).toContain(', steady for 0.5 s');
+  });
+
   it('fails with the last lines of a command after which nothing listens', async () => {
     const step = service.step({ start: ['sh', '-c', 'echo no licence; exit 0'], timeoutMs: 300 });
     await expect(adapter().start(step)).rejects.toMatchObject(failing('NotStarted', 'no licence'));

@@ -28,6 +28,7 @@ interface StepOptions {
 const server = `
 const net = require('node:net');
 const fs = require('node:fs');
+const { spawn } = require('node:child_process');
 fs.appendFileSync('pids', process.pid + '\\n');
 const [what, ...ports] = process.argv.slice(2);
 const servers = ports.map(() => net.createServer((socket) => socket.end()));
@@ -35,6 +36,11 @@ const listen = () => servers.forEach((server, index) => server.listen(Number(por
 if (what === 'wait') { const timer = setInterval(() => fs.existsSync('go') && (clearInterval(timer), listen()), 10); console.log('waits'); }
 else listen();
 if (what === 'crash') setTimeout(() => process.exit(1), 200);
+const work = () => {
+  const worker = spawn('sleep', [process.env.WORKERS_LIVE]).once('exit', work);
+  fs.appendFileSync('pids', worker.pid + '\\n');
+};
+if (what === 'master') work();
 if (what === 'drain') process.on('SIGTERM', () => { servers.forEach((server) => server.close()); setInterval(() => {}, 1000); });
 `;
 /** A parent that never ends, and whose worker dies again and again. */
