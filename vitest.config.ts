@@ -8,7 +8,8 @@ export default defineConfig({
     globalSetup: ['test/stack/global-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    maxWorkers: 3,
+    // More than there are cores: many tests wait, for a heartbeat that is missed, a server, a gate.
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
   },
 });

@@ -30,11 +30,8 @@ async function proveThere(context: StepContext, link: Link, folder: string, back
   const startedAt = performance.now();
   await asAdmin(link, name, async (session) => {
     await dropOwn(session, name);
-    try {
-      await makeRestored(context, link, session, name, folder, backup);
-    } finally {
-      await dropOwn(session, name);
-    }
+    await restoreOrDrop(session, name, () => makeRestored(context, link, session, name, folder, backup));
+    await dropOwn(session, name);
   });
   const tookMs = Math.round(performance.now() - startedAt);
   const counted = Object.values(backup.contents.tables);

@@ -2,9 +2,10 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StepContext } from '../../../../src/activities/context.js';
 import type { StoreBackup } from '../../../../src/activities/data/contract.js';
+import { killableServer, type KillableServer } from '../../../stack/killable-server.js';
 import { canMount, type SmallDisk } from '../../../stack/small-disk.js';
 import { smallSpace, type SmallSpace } from '../../../stack/small-space.js';
 import { essence, makeShop, type Shop } from './shop.js';
@@ -18,11 +19,14 @@ describe.skipIf(!canMount)('a disk that is full', { timeout: 120_000 }, () => {
   let backup: StoreBackup;
   let place: string;
   let space: SmallSpace;
+  let server: KillableServer;
 
   beforeAll(async () => {
-    space = await smallSpace(inject('postgres'), 300);
+    // Of its own: on a full disk a server cannot write out what it holds, which others wait for.
+    server = await killableServer();
+    space = await smallSpace(server.superuserUrl, 300);
     disk = space.disk;
-    shop = await makeShop();
+    shop = await makeShop({ superuser: server.superuserUrl });
     place = join(disk.path, 'backups');
     await mkdir(place);
     await space.move(shop.name);
@@ -32,6 +36,7 @@ describe.skipIf(!canMount)('a disk that is full', { timeout: 120_000 }, () => {
   afterAll(async () => {
     await shop.close();
     await space.remove();
+    await server.end();
   });
 
   const rows = async () => (await shop.sql('SELECT count(*)::int AS n FROM orders'))[0]?.n;
