@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/errors.js';
-import type { Call } from '../../src/model.js';
+import type { Call, Choice } from '../../src/model.js';
 import { ending, gate, until, withBench, type Fakes } from './harness.js';
 
 const forward = [
@@ -21,6 +21,15 @@ const failing = (step: string) => async (call: Call) => {
   if (call.at.step === step && !call.at.undo) throw fail('CommandFailed', `${step} broke`);
   return {};
 };
+/** What the data decision says where that many changes would be lost. */
+const costing = (changes: number | null): Choice => ({
+  decision: 'put-back',
+  reason: 'the data of noon',
+  loss: changes === null ? null : { 'main.public.orders': changes },
+  drops: [],
+  asks: true,
+  hash: `loss-${changes}`,
+});
 
 describe('deploy', () => {
   it('goes through its steps in the order of the runbook', async () => {
@@ -271,15 +280,8 @@ describe('deploy', () => {
   });
 
   it('asks a person, whom no cancel answers, before data is lost', async () => {
-    const choice = {
-      decision: 'put-back' as const,
-      reason: 'the data of noon',
-      loss: { 'main.public.orders': 3 },
-      drops: [],
-      asks: true,
-      hash: 'loss-3',
-    };
-    await withBench({ fakes: { start: failing('start'), choose: async () => choice } }, async ({ start, log }) => {
+    const choose = async () => costing(3);
+    await withBench({ fakes: { start: failing('start'), choose } }, async ({ start, log }) => {
       const handle = await start('deploy', { version: '2.0.0' });
       const { questions } = await until(handle, (status) => status.questions.length > 0);
       expect(questions[0]).toMatchObject({
@@ -292,6 +294,14 @@ describe('deploy', () => {
       await handle.signal('approve', { gate: 'rollback', by: 'ann', plan: questions[0]?.plan });
       expect((await ending(handle)).outcome).toBe('rolled-back');
       expect(log).toContain('undo migrate putBack');
+    });
+  });
+
+  it('says that nobody knows what would be lost, where nobody does', async () => {
+    await withBench({ fakes: { start: failing('start'), choose: async () => costing(null) } }, async ({ start }) => {
+      const handle = await start('deploy', { version: '2.0.0' });
+      const { questions } = await until(handle, (status) => status.questions.length > 0);
+      expect(questions[0]?.detail).toEqual(['put-back: the data of noon', 'changes that would be lost: unknown']);
     });
   });
 
@@ -356,5 +366,26 @@ describe('deploy', () => {
         expect(await ending(handle)).toMatchObject({ outcome: 'failed-unchanged', reason: 'fetch: fetch broke' });
       },
     );
+  });
+});
+
+describe('rollback', () => {
+  it('asks again where more would be lost by then than people agreed to; what they said of less does not count', async () => {
+    const fakes: Fakes = { choose: async (call) => costing(call.at.step === 'rollback' ? 3 : 4) };
+    await withBench({ fakes }, async ({ start, log }) => {
+      const handle = await start('rollback', { by: 'bob' });
+      const asks = (changes: number) =>
+        until(handle, ({ questions }) => questions[0]?.detail?.[1]?.includes(`at least ${changes} changes`) ?? false);
+      const approve = (plan: string | undefined) => handle.signal('approve', { gate: 'rollback', by: 'ann', plan });
+      const [first] = (await asks(3)).questions;
+      await approve(first?.plan);
+      const [second] = (await asks(4)).questions;
+      await approve(first?.plan);
+      await until(handle, ({ refusedCount }) => refusedCount === 1);
+      expect(log).not.toContain('data putBack');
+      await approve(second?.plan);
+      expect(await ending(handle)).toMatchObject({ outcome: 'done', approvals: [{ by: 'ann' }, { by: 'ann' }] });
+      expect(log).toContain('data putBack');
+    });
   });
 });
