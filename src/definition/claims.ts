@@ -1,10 +1,11 @@
-import { basename, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Definition } from '../model.js';
 
 /** Something of a host that only one environment can have. */
 export interface Claim {
   environment: string;
-  host: string;
+  /** null: whichever, since what it claims is reached from all of them. */
+  host: string | null;
   /** `port 8080` */
   what: string;
   /** `systems/shop.yaml:41` */
@@ -15,24 +16,27 @@ export interface Claim {
 export function claimsOf(definition: Definition): Claim[] {
   const { environment, host, positions } = definition;
   const { processes, compose, container } = definition.runtime;
-  const claim = (what: string, path: string): Claim => ({
+  const claim = (what: string, path: string, on: string | null = host): Claim => ({
     environment,
-    host,
+    host: on,
     what,
     where: positions[path] ?? positions.host!,
   });
-  const claims = [claim(`directory ${definition.directory}`, 'directory')];
+  const directory = resolve(definition.directory);
+  const claims = [claim(`directory ${directory}`, 'directory')];
   for (const port of processes?.ports ?? []) claims.push(claim(`port ${port}`, 'runtime.processes.ports'));
   for (const port of container?.ports ?? []) claims.push(claim(`port ${port}`, 'runtime.container.ports'));
   if (container) claims.push(claim(`container ${container.name}`, 'runtime.container.name'));
-  const project = compose && (compose.project ?? projectOf(definition.directory));
+  const project = compose && (compose.project ?? projectOf(directory));
   if (project) claims.push(claim(`compose project ${project}`, 'runtime.compose'));
   const volumes = new Set(container?.volume ? [container.volume] : []);
   for (const [name, database] of Object.entries(definition.databases)) {
-    if ('postgres' in database)
-      claims.push(claim(`database ${databaseOf(definition, database.postgres.url)}`, `databases.${name}`));
-    else if (database.sqlite.volume) volumes.add(database.sqlite.volume);
-    else claims.push(claim(`database ${resolve(definition.directory, database.sqlite.file)}`, `databases.${name}`));
+    if ('postgres' in database) {
+      const { url, in: service } = database.postgres;
+      const on = service === undefined && isElsewhere(url) ? null : host;
+      claims.push(claim(`database ${databaseOf(definition, url)}`, `databases.${name}`, on));
+    } else if (database.sqlite.volume) volumes.add(database.sqlite.volume);
+    else claims.push(claim(`database ${resolve(directory, database.sqlite.file)}`, `databases.${name}`));
   }
   // Compose gives each project volumes of its own, under longer names.
   for (const volume of volumes)
@@ -40,7 +44,7 @@ export function claimsOf(definition: Definition): Claim[] {
   return claims;
 }
 
-/** A line for each thing that two environments of one host claim, told at the later of the two. */
+/** A line for each thing that two environments claim, of one host or of what several reach, told at the later of the two. */
 export function conflicts(own: Claim[], others: Claim[]): string[] {
   const errors: string[] = [];
   own.forEach((claim, index) => {
@@ -49,7 +53,7 @@ export function conflicts(own: Claim[], others: Claim[]): string[] {
     );
     if (rival) {
       errors.push(
-        `${claim.where}:1 ${claim.environment}: expected a ${claim.what} of its own on host ${claim.host}, got that of ${rival.environment} (${rival.where})`,
+        `${claim.where}:1 ${claim.environment}: expected a ${claim.what} of its own${claim.host === null ? '' : ` on host ${claim.host}`}, got that of ${rival.environment} (${rival.where})`,
       );
     }
   });
@@ -66,8 +70,23 @@ export function projectOf(directory: string): string {
 
 /** Two environments with one env_file and one variable have one database. A literal URL names it by itself. */
 function databaseOf({ env_file, directory }: Definition, url: string): string {
+  const literal = addressOf(url);
+  if (literal) return literal.shown;
   if (!url.startsWith('$')) return url;
-  return env_file
-    ? `${url} of ${env_file.startsWith('/') ? env_file : join(directory, env_file)}`
-    : `${url} of the worker`;
+  return env_file ? `${url} of ${resolve(directory, env_file)}` : `${url} of the worker`;
+}
+
+/** Whether it names a server that other hosts reach by the same name. */
+function isElsewhere(url: string): boolean {
+  const address = addressOf(url);
+  return address !== undefined && !/^(localhost$|127(\.\d+){3}$|\[?::1\]?$|\/)/.test(address.host);
+}
+
+/** Where a literal URL leads, whatever its login, driver and other options are. */
+function addressOf(url: string): { host: string; shown: string } | undefined {
+  if (!/^postgres(ql)?(\+\w+)?:\/\//.test(url) || !URL.canParse(url)) return undefined;
+  const { hostname, port, pathname, username, searchParams } = new URL(url);
+  const host = searchParams.get('host') ?? (hostname || 'localhost');
+  const name = searchParams.get('dbname') ?? (pathname.slice(1) || username);
+  return { host, shown: `${host}:${searchParams.get('port') ?? (port || 5432)}/${name}` };
 }

@@ -194,6 +194,8 @@ describe('validateFile', () => {
 
   it.each([
     ['directory', '    directory: /srv/shop\n    env_file: .env.two\n', 'directory /srv/shop'],
+    ['directory', '    directory: /srv/shop/\n    env_file: .env.two\n', 'directory /srv/shop'],
+    ['directory', '    directory: /srv/two/../shop\n    env_file: .env.two\n', 'directory /srv/shop'],
     ['database', '    directory: /srv/two\n    env_file: /srv/shop/.env\n', 'database $DATABASE_URL of /srv/shop/.env'],
   ])('refuses one %s for two environments of a file', async (_, keys, what) => {
     const two = `  two:\n    host: localhost\n${keys}    url: http://localhost:8081\n    runtime: { processes: { ports: [8081] } }\n`;
@@ -204,6 +206,25 @@ describe('validateFile', () => {
         `shop/two: expected a ${what} of its own on host localhost, got that of shop/production`,
       );
     });
+  });
+
+  it('refuses one database for two hosts that reach it by one name, whatever else stands in its URL, and not where each means its own', async () => {
+    const claimed = async (server: string) => {
+      const one = edited(shop, '$DATABASE_URL', `postgresql://shop@${server}/shop`);
+      const moved = edited(second, 'host: localhost', 'host: other');
+      const other = edited(moved, '$DATABASE_URL', `postgresql+psycopg://cafe@${server}:5432/shop?sslmode=require`);
+      let found: string[] = [];
+      await inSystems({ 'shop.yaml': one, 'cafe.yaml': other }, async (dir) => {
+        found = (await validateFile(join(dir, 'cafe.yaml'))).errors;
+      });
+      return found;
+    };
+    expect(await claimed('db.example.com')).toEqual([
+      expect.stringContaining(
+        'cafe/production: expected a database db.example.com:5432/shop of its own, got that of shop/production',
+      ),
+    ]);
+    for (const server of ['localhost', '127.0.0.1']) expect(await claimed(server), server).toEqual([]);
   });
 
   it('refuses one compose project for two folders of the same name', async () => {

@@ -21,7 +21,7 @@ export async function copyBackup(
   const to = copyOf(context, folder);
   if (to === undefined) return undefined;
   const there = await readManifest(context, to).catch(() => undefined);
-  if (there && hashOf(there) === hashOf(manifest) && (await isWhole(to, manifest))) return to;
+  if (there && hashOf(there) === hashOf(manifest) && (await isIntact(to, manifest))) return to;
   try {
     await refuseMissing(context);
     await mkdir(to, { recursive: true, mode: 0o700 });
@@ -48,6 +48,13 @@ export async function isWhole(folder: string, manifest: BackupManifest): Promise
   return sizes.every(Boolean);
 }
 
+/** Whether they are what was written, too: a flipped bit keeps the size. */
+async function isIntact(folder: string, manifest: BackupManifest): Promise<boolean> {
+  if (!(await isWhole(folder, manifest))) return false;
+  for (const { file, sha256 } of manifest.stores) if ((await sha256File(join(folder, file))) !== sha256) return false;
+  return true;
+}
+
 /** A folder that is not there is most likely a disk that is not mounted: writing into it would fill another one. */
 export async function refuseMissing(context: StepContext): Promise<void> {
   const root = secondRoot(context);
@@ -67,7 +74,7 @@ async function copyWhole(from: string, to: string, { file, sha256 }: StoreBackup
     if ((await sha256File(temporary)) !== sha256)
       throw fail(
         'BackupUnusable',
-        `${temporary} is not what was copied (another sha256): look at that disk, then try again`,
+        `${temporary} is not what was backed up (another sha256): look at both disks, then try again`,
       );
     await rename(temporary, path);
   } catch (error) {

@@ -74,6 +74,22 @@ describe('A backup with a second place', () => {
     expect(await shop.sql(sum, shop.superuserUrl.replace(/\/[^/]*$/, `/${made}`))).toEqual(rows);
   });
 
+  it('is copied anew by a retry where a bit of the copy was flipped, and not at all where one of the backup was', async () => {
+    const step = stepOf('one');
+    const [first, copy] = [backupFolder(step, 'one'), join(second, 'shop/test/one')];
+    const [stored, copied] = [join(first, dumpIn(first)), join(copy, dumpIn(copy))];
+    await flip(copied);
+    expect((await backup(step)).note).toContain(`proven before, copied to ${copy}`);
+    expect(await sha256File(copied)).toBe(await sha256File(stored));
+    await flip(stored);
+    await flip(copied);
+    await expect(backup(step)).rejects.toMatchObject({
+      type: 'BackupUnusable',
+      message: expect.stringMatching(/second\/shop\/test\/one\/.* is not what was backed up/) as string,
+    });
+    expect((await backups(step)).find(({ id }) => id === 'one')).toMatchObject({ copies: [] });
+  });
+
   it('is restored from its copy where the first place lost a file, or the whole folder', async () => {
     const step = stepOf('two');
     await backup(step);
@@ -148,6 +164,14 @@ describe('A backup with a second place', () => {
     expect(readdirSync(join(second, 'shop/test')).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 });
+
+/** As a bad disk does: one bit in the middle, which leaves the size. */
+async function flip(path: string): Promise<void> {
+  const bytes = readFileSync(path);
+  const at = Math.floor(bytes.length / 2);
+  bytes[at] = bytes[at]! ^ 1;
+  await writeFile(path, bytes);
+}
 
 /** A step of the run of that name, as the activity gets it. */
 function stepOf(id: string, copy_to = '$SECOND_PLACE'): Step {
