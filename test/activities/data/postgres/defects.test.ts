@@ -181,6 +181,24 @@ describe(`B8: a backup with a defect (${defects.length} kinds of what is missing
     expect(error).not.toMatch(/secret/);
   });
 
+  it.each<[what: string, forged: object[], told: RegExp]>([
+    [
+      'a grant on the database',
+      [{ grant: { grantee: 'PUBLIC', privilege: 'TEMP', grantable: false } }],
+      /database: grant is not carried over/,
+    ],
+    [
+      'a setting of the database',
+      ['5MB', '6MB'].map((value) => ({ setting: { role: null, name: 'work_mem', value } })),
+      /database: setting is not carried over/,
+    ],
+  ])('is refused when %s is lost on the way, without a word of its value', async (_what, forged, told) => {
+    const database = [...(sound.catalog.database ?? []), ...forged.map((line) => JSON.stringify(line))];
+    const error = await refusal(shop.folder, { ...sound, catalog: { ...sound.catalog, database } });
+    expect(error).toMatch(told);
+    expect(error).not.toMatch(/PUBLIC|[56]MB/);
+  });
+
   it('is refused when its file was flipped, cut or lost, before anything is restored', async () => {
     const path = join(other, sound.file);
     const whole = await readFile(join(shop.folder, sound.file));
