@@ -17,7 +17,7 @@ const PATIENCE_MS = 5000;
 
 /** The activities that are open, as the server sees them. An activity that waits for 5 s has no worker. */
 export async function readPending(
-  { client }: Temporal,
+  { client }: Pick<Temporal, 'client'>,
   { raw }: WorkflowExecutionDescription,
   nowMs: number,
 ): Promise<Pending[]> {

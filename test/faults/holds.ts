@@ -74,7 +74,10 @@ function holdNode(folder: string): string {
   return `
 const fs = require('node:fs');
 const name = process.argv[2] === 'ci' ? 'fetch' : process.argv[2] === 'db:migrate' ? 'migrate' : undefined;
-while (name && fs.existsSync('${folder}/' + name)) {
+const holds = () => name && fs.existsSync('${folder}/' + name);
+// As a careless tool does.
+if (name === 'migrate' && holds()) fs.writeSync(1, 'begins with ' + process.env.SHOP_TOKEN + '\\n');
+while (holds()) {
   fs.writeFileSync('${folder}/' + name + '.in', '');
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
 }

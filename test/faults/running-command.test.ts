@@ -1,6 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { WorkflowHandle } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
+import { readPending } from '../../src/client/pending.js';
+import type { LogFile } from '../../src/lib/command-output.js';
 import { readEvidence } from '../../src/lib/evidence.js';
+import { sha256File } from '../../src/lib/files.js';
 import { until, type Stand } from '../systems/stand.js';
 import { lockTable, readData, waitsForLock } from './data.js';
 import { follow } from './follow.js';
@@ -55,9 +60,15 @@ async function handedOver(stand: Stand, holds: Holds): Promise<void> {
     await findFaults(stand, ended, before, { outcome: 'deployed', current: '2.0.0', effects, data, kept: true }),
   ).toEqual([]);
   const entries = await readEvidence(join(stand.home, 'runs', ended.run ?? ''));
-  expect(entries.filter(({ id }) => id === 'migrate-1-migrate-migrate')).toMatchObject([
-    { data: { adopted: true, exitCode: 0 } },
-  ]);
+  const [entry, ...more] = entries.filter(({ id }) => id === 'migrate-1-migrate-migrate');
+  expect([entry, more]).toMatchObject([{ data: { adopted: true, exitCode: 0 } }, []]);
+  const { log, tail } = entry?.data as { log: LogFile; tail: string };
+  const text = await readFile(log.path, 'utf8');
+  expect(text).toMatch(/^begins with \[redacted\]\n[^]*: migrated/);
+  expect({ log, tail }).toEqual({
+    log: { path: log.path, bytes: Buffer.byteLength(text), sha256: await sha256File(log.path) },
+    tail: text.slice(-2000),
+  });
 }
 
 /** A deploy of 2.0.0 whose migration waits for a lock. */
@@ -66,10 +77,16 @@ async function migrating(stand: Stand, holds: Holds) {
   const handle = await stand.start('deploy', { version: '2.0.0', by: 'bob', change: 'compatible' });
   const run = follow(handle);
   await run.until(() => holds.inside('migrate'));
+  // What the tool printed last is in the activity's heartbeat while it runs.
+  await run.until(async () => (await lastLines(stand, handle)).includes('begins with [redacted]'));
   const lock = await lockTable(stand.database.superuserUrl, 'customers');
   await holds.release('migrate');
   await until(() => waitsForLock(stand.database));
   return { run, handle, lock };
+}
+
+async function lastLines(stand: Stand, handle: WorkflowHandle): Promise<string[]> {
+  return (await readPending(stand, await handle.describe(), Date.now())).map(({ line }) => line);
 }
 
 function migrators({ state }: Stand) {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -195,6 +196,18 @@ describe('runDetached', () => {
     writeFileSync(join(folder, 'go'), '');
     await running;
     expect(lines).toEqual(['first [redacted]', 'last']);
+  });
+
+  it('gives the command an empty standard input and no terminal, in a session of its own', async () => {
+    const folder = temporaryFolder();
+    const session = 'cut -d" " -f6 /proc/$$/stat';
+    const script = `cat; [ -t 0 ] || echo no; (: </dev/tty) 2>/dev/null || echo none; ${session}`;
+    const spec = commandIn(folder, script, { deadlineMs: 10_000 });
+    const [input, terminal, own] = (await runDetached(join(folder, 'command'), spec)).tail.trim().split('\n');
+    expect([input, terminal]).toEqual(['no', 'none']);
+    // This process may have a terminal, which its session would share.
+    expect(own).toMatch(/^\d+$/);
+    expect(own).not.toBe(execFileSync('sh', ['-c', session], { encoding: 'utf8' }).trim());
   });
 
   it("gives the command its environment and the worker's file mode mask, and puts no secret on a command line", async () => {
