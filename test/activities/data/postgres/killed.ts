@@ -1,4 +1,4 @@
-/** A process that kills itself in the middle of an act: at the n-th statement that it sends, before sending or `delayMs` after. */
+/** A process that kills itself in the middle of an act: at one statement that it sends, before sending it, `delayMs` after, or when it is answered. */
 import { readFileSync } from 'node:fs';
 import { Client } from 'pg';
 import type { StandbyRecord, StoreBackup } from '../../../../src/activities/data/contract.js';
@@ -10,24 +10,33 @@ export interface Killed {
   env: string;
   act: 'backup' | 'standby' | 'swapIn' | 'prove' | 'restore';
   argument?: StandbyRecord | StoreBackup;
-  at: number;
+  /** The n-th of all; or the one that begins like the last of these texts, once others came that begin like those before, in this order. */
+  at: number | string[];
   /** null: before the statement is sent. */
-  delayMs: number | null;
+  delayMs: number | null | 'answered';
 }
 
 const { folder, env, act, argument, at, delayMs } = JSON.parse(readFileSync(0, 'utf8')) as Killed;
 // eslint-disable-next-line @typescript-eslint/unbound-method
 const send = Client.prototype.query as (...values: unknown[]) => unknown;
-let sent = 0;
+let passed = 0;
 const die = () => process.kill(process.pid, 'SIGKILL');
 
 Client.prototype.query = function (this: Client, ...values: unknown[]) {
-  sent += 1;
-  if (sent === at && delayMs === null) die();
+  const here = isIt(values[0]);
+  if (here && delayMs === null) die();
   const result = send.apply(this, values);
-  if (sent === at && delayMs !== null) setTimeout(die, delayMs);
+  if (here && delayMs === 'answered') void (result as Promise<unknown>).then(die);
+  if (here && typeof delayMs === 'number') setTimeout(die, delayMs);
   return result;
 } as typeof Client.prototype.query;
+
+function isIt(statement: unknown): boolean {
+  const next = typeof at === 'number' ? '' : at[passed];
+  if (next === undefined || !(next === '' || String(statement).startsWith(next))) return false;
+  passed += 1;
+  return passed === (typeof at === 'number' ? at : at.length);
+}
 
 const context = stepContext({ definition: definitionOf(folder), folder: `${folder}/run`, home: folder, env });
 const store = postgresStore('shop', { url: '$SHOP_URL', backup_url: '$SHOP_BACKUP_URL', admin_url: '$SHOP_ADMIN_URL' });

@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { reversed } from '../../../../src/activities/records.js';
+import { processesOf } from '../../../faults/processes.js';
 import { compiled } from '../../../stack/compiled.js';
 import type { Killed } from './killed.js';
 import { makeShop, type Shop } from './shop.js';
@@ -21,10 +24,12 @@ describe(`a worker killed in the middle (seed ${seed})`, { timeout: 180_000 }, (
 
   const rows = async () => (await shop.sql('SELECT count(*)::int AS n FROM orders'))[0]?.n;
 
+  /** Of the last one that was started to be killed. */
+  let pid = 0;
   /** True if it was killed before it had ended. */
   const kill = async (
     act: Killed['act'],
-    points: { at: number; delayMs: number | null },
+    points: Pick<Killed, 'at' | 'delayMs'>,
     argument?: Killed['argument'],
   ): Promise<boolean> => {
     const program = await compiled(new URL('killed.ts', import.meta.url));
@@ -33,6 +38,7 @@ describe(`a worker killed in the middle (seed ${seed})`, { timeout: 180_000 }, (
       JSON.stringify({ folder: shop.folder, env: `${shop.folder}/.env`, act, argument, ...points } satisfies Killed),
     );
     const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
+    pid = child.pid ?? 0;
     return signal === 'SIGKILL';
   };
 
@@ -103,7 +109,40 @@ describe(`a worker killed in the middle (seed ${seed})`, { timeout: 180_000 }, (
     }
     expect(killed).toBeGreaterThanOrEqual(rounds / 4);
   });
+
+  it('in a restore over the live database: it holds all of the old or all of the new, and the next attempt ends it', async () => {
+    await shop.beside(`ALTER ROLE ${shop.name}_admin NOCREATEDB`);
+    const backup = await shop.store.backup(shop.context, shop.folder);
+    const record = await shop.store.restore(shop.context, shop.folder, backup);
+    await shop.sql('INSERT INTO orders VALUES (7777)');
+    // A killed attempt may have left it closed: whoever reads it next opens it first.
+    const found = async () => {
+      await shop.store.reopen(shop.context);
+      return rows();
+    };
+
+    expect(await kill('swapIn', { at: ['ALTER ROLE'], delayMs: 'answered' }, record)).toBe(true);
+    const server = join(tmpdir(), `slipway-pg-${pid}-`);
+    expect(await found()).toBe(1001);
+
+    expect(await kill('swapIn', { at: [noted, 'COMMIT'], delayMs: null }, record)).toBe(true);
+    expect(await found()).toBe(1001);
+    expect((await shop.store.live(shop.context)).oid).toBe(record.live.oid);
+    // The throwaway server of the first went before the second began its own.
+    expect(processesOf(server)).toEqual([]);
+    expect((await readdir(tmpdir())).map((name) => join(tmpdir(), name)).filter((path) => path.startsWith(server))).toEqual([]); // prettier-ignore
+
+    expect(await kill('swapIn', { at: [noted, 'COMMIT'], delayMs: 'answered' }, record)).toBe(true);
+    expect(await found()).toBe(1000);
+    expect((await shop.store.swapIn(shop.context, record)).note).toMatch(/already/);
+    expect((await shop.store.live(shop.context)).oid).toBe(record.copyOid);
+    expect(await shop.store.has(shop.context, reversed(record))).toBe(true);
+    expect(await rows()).toBe(1000);
+  });
 });
+
+/** How the transaction that restores gets its number, which is noted before anything is dropped. */
+const noted = 'SELECT txid_current()';
 
 function points(random: () => number, last: number): { at: number; delayMs: number | null } {
   return { at: 1 + Math.floor(random() * last), delayMs: random() < 0.4 ? null : Math.floor(random() * 30) };
