@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
@@ -135,6 +135,25 @@ volumes: { kept: { external: true, name: ${stand.project}-kept } }
     const keys = ['environment.ADDED', 'environment.TOKEN', 'stop_grace_period'].map((key) => `services.web.${key}`);
     expect(told).toBe(`docker compose config changes in ${keys.join(', ')}`);
 
+    // Changed after people agreed, in the env file or in what lies untracked beside the code.
+    const override = join(stand.directory, 'compose.override.yaml');
+    const edits: [() => void, () => void][] = [
+      [() => stand.env({ TOKEN: 'o$ther', ADDED: 'se$cret' }), () => stand.env({ TOKEN: 'o$ne', ADDED: 'se$cret' })],
+      [() => writeFileSync(override, 'services: { web: { hostname: other } }\n'), () => rmSync(override)],
+    ];
+    for (const [edit, mend] of edits) {
+      edit();
+      expect((await runtime(at({}).definition).resolved(at({})))[0]).not.toBe(plan[0]);
+      const fetching = at({ step: 'fetch', try: 4 });
+      await expect(runtime(fetching.definition).coming!(fetching, release, plan)).rejects.toMatchObject({
+        type: 'Drift',
+        message: expect.stringMatching(
+          /config is another one than people agreed to: .*\.env.* or start anew$/,
+        ) as string,
+      });
+      expect(fetching.changes).toEqual([]);
+      mend();
+    }
     const later = build('3').slice(7, 19);
     // Not what people agreed to.
     await expect(

@@ -10,7 +10,7 @@ import { composeFiles, composeOf, hasFiles } from './arguments.js';
 import { judgeProject } from './checks.js';
 import { differences } from './differences.js';
 import { pinForeign, refuseMoved } from './foreign.js';
-import { place, readProject, type Config } from './project.js';
+import { configLine, place, readProject, type Config, type Project } from './project.js';
 
 /**
  * The staged release's compose files, resolved and checked as `start` will meet them, while the version before still serves. Notes what they are,
@@ -24,7 +24,10 @@ export async function checkComing(
 ): Promise<string | undefined> {
   const { definition } = context;
   const live = context.run.previous && hasFiles(definition) ? await readProject(context) : undefined;
-  if (live && agreed) await refuseMoved(context, live, agreed);
+  if (live && agreed) {
+    refuseChanged(context, live, agreed);
+    await refuseMoved(context, live, agreed);
+  }
   if (!definition.source.git) {
     // Images alone bring no compose file: preflight has seen the one that stays.
     if (live) await pinForeign(context, release, live, live);
@@ -46,6 +49,17 @@ export async function checkComing(
   } finally {
     await rm(dirname(folder), { recursive: true, force: true });
   }
+}
+
+/** Throws Drift where files and variables resolve to something else than in the plan that people agreed to, which holds no more than a hash: values may be secret. */
+function refuseChanged({ definition }: StepContext, live: Project, agreed: string[]): void {
+  if (agreed.includes(configLine(live))) return;
+  const { directory, env_file = [] } = definition;
+  const places = composeFiles(definition).concat(env_file).join(', ');
+  throw fail(
+    'Drift',
+    `docker compose config is another one than people agreed to: ${places} or what they read was changed since, in ${directory}; nothing was stopped: put it back and retry, or start anew`,
+  );
 }
 
 function tellChange(before: Config, after: Config): string {

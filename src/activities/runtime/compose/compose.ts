@@ -28,7 +28,7 @@ import {
 import { foreignLines, goneImages } from './foreign.js';
 import { takenPorts } from './host-checks.js';
 import { diedOf, lastWords, observe } from './observe.js';
-import { containersOf, databaseServices, readProject, type Project } from './project.js';
+import { configLine, containersOf, databaseServices, readProject, type Project } from './project.js';
 import { hold, restarted, serviceLine, turnServices, withoutEffects } from './services.js';
 
 /** Services of docker compose. What `up` and `stop` say is a claim; containers and ports are the proof. */
@@ -49,11 +49,7 @@ export const compose: Runtime = {
   resolved: async (context) => {
     if (!hasFiles(context.definition)) return [];
     const project = await readProject(context);
-    return [
-      `# docker compose config: sha256 ${project.sha256}`,
-      ...(await foreignLines(context, project)),
-      ...graceLines(context.definition, project),
-    ];
+    return [configLine(project), ...(await foreignLines(context, project)), ...graceLines(context.definition, project)];
   },
   byHand: (context) =>
     lines(context.definition, inCheckout(context), previousOverride(context), shortGrace(context.definition)),

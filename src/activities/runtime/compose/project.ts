@@ -134,6 +134,11 @@ export async function containersOf(
   };
 }
 
+/** For the plan, so that another configuration makes it another one. */
+export function configLine({ sha256 }: Project): string {
+  return `# docker compose config: sha256 ${sha256}`;
+}
+
 export function place({ definition }: StepContext): string {
   return definition.positions['runtime.compose'] ?? definition.environment;
 }
