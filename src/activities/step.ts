@@ -262,11 +262,11 @@ function makeContext(host: Host, own: Own): StepContext {
       judge(request, await runLook({ ...spec({ deadlineMs: 60_000, ...request }), redactor: nothingHidden })),
   };
   /** On the host as it is; inside a service by the docker client, whose death alone would leave the command running there. */
-  const placed = async (name: string, { in: service, ...request }: CommandRequest) => {
+  const placed = async (name: string, { in: service, ...request }: CommandRequest, heldMs?: number) => {
     if (service === undefined) return { request, end: async () => undefined };
     const mark = `${run.id}-${key}-${name}`;
     const { cwd: _, ...rest } = request;
-    const argv = await inside(asker, { ...request, in: service }, mark);
+    const argv = await inside(asker, { ...request, in: service }, mark, heldMs);
     // Compose refuses even to look where a variable that its files demand is not set.
     const guard = definition.runtime.compose ? guardValues({ definition, env }) : {};
     const within = { ...rest, argv, env: { ...guard, ...rest.env } };
@@ -306,7 +306,7 @@ function makeContext(host: Host, own: Own): StepContext {
       return finish(name, false, request, result);
     },
     change: async (name, asked) => {
-      const { request, end } = await placed(name, asked);
+      const { request, end } = await placed(name, asked, asked.deadlineMs ?? 600_000);
       const options = { signal: beats.cancelled, detach: beats.detach, onLine: beats.say };
       const result = await runDetached(place(name), spec(request), options).catch(async (error: unknown) => {
         // The client is gone without a trace, as after a reboot: nothing may go on inside behind the person who is asked.

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { CancelledFailure } from '@temporalio/common';
 import { commandFailed } from '../../src/activities/command-failed.js';
 import type { CommandRequest, StepContext } from '../../src/activities/context.js';
 import { guardValues } from '../../src/activities/runtime/guard.js';
@@ -18,6 +19,8 @@ export interface TestStep extends StepContext {
   readonly lines: string[];
   /** The worker leaves: its changes go on. */
   readonly leave: AbortController;
+  /** By a person: it ends the change that runs. */
+  readonly cancel: AbortController;
 }
 
 interface Options {
@@ -51,15 +54,15 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
   });
   const key = `${here.undo ? 'undo-' : ''}${here.step}-${here.try}`;
   const place = (name: string) => join(folder, 'commands', `${key}-${name}`);
-  const leave = new AbortController();
+  const [leave, cancel] = [new AbortController(), new AbortController()];
   const run = runOf(definition, previous);
   let reads = 0;
   const look = async (request: CommandRequest) => judge(request, await runLook(specOf(request)));
   const asker = { run, at: here, definition, folder, variables: env.names(), read: look };
-  const placed = async (name: string, { in: service, ...request }: CommandRequest) => {
+  const placed = async (name: string, { in: service, ...request }: CommandRequest, heldMs?: number) => {
     if (service === undefined) return { request, end: async () => undefined };
     const mark = `${run.id}-${key}-${name}`;
-    const argv = await inside(asker, { ...request, in: service }, mark);
+    const argv = await inside(asker, { ...request, in: service }, mark, heldMs);
     const { cwd: _, ...rest } = request;
     const guard = definition.runtime.compose ? guardValues({ definition, env }) : {};
     return {
@@ -76,7 +79,7 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     shared: home,
     env,
     tools: findTools(),
-    cancelled: new AbortController().signal,
+    cancelled: cancel.signal,
     interrupted: new AbortController().signal,
     staged: (release) => join(folder, 'code', release.sha),
     folderOf: (run) => join(home, 'runs', run),
@@ -90,15 +93,14 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
       return judge(request, result);
     },
     change: async (name, asked) => {
-      const { request, end } = await placed(name, asked);
-      const result = await runDetached(place(name), specOf(request), { onLine, detach: leave.signal }).catch(
-        async (error: unknown) => {
-          if (failureType(error) === 'OutcomeUnknown') await end();
-          throw error;
-        },
-      );
+      const { request, end } = await placed(name, asked, asked.deadlineMs ?? 600_000);
+      const options = { onLine, detach: leave.signal, signal: cancel.signal };
+      const result = await runDetached(place(name), specOf(request), options).catch(async (error: unknown) => {
+        if (failureType(error) === 'OutcomeUnknown') await end();
+        throw error;
+      });
       if (!result.adopted) changes.push(name);
-      if (result.timedOut || (result.exitCode ?? 0) >= 128) await end();
+      if (result.timedOut || result.cancelled || (result.exitCode ?? 0) >= 128) await end();
       return judge(request, result);
     },
     began: (name) => existsSync(place(name)),
@@ -106,6 +108,7 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     changes,
     lines,
     leave,
+    cancel,
   };
 }
 
@@ -148,6 +151,7 @@ function runOf({ environment }: Definition, previous: Release | null): Run {
 
 function judge(request: CommandRequest, result: CommandResult): CommandResult {
   const command = result.argv.join(' ');
+  if (result.cancelled) throw new CancelledFailure(`${command} was cancelled`);
   if (result.timedOut) throw fail('Timeout', `${command} was ended at its deadline`);
   if ((request.ok ?? [0]).includes(result.exitCode ?? -1)) return result;
   throw commandFailed(result);

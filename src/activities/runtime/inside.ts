@@ -27,12 +27,18 @@ const MARK = 'SLIPWAY_COMMAND';
 /**
  * The docker client's arguments for a command inside a service: in its running container, else in a container of its own made from the
  * same image, without the service's entrypoint, which may migrate or start something. Values of `env` go by name. `mark` is unique to
- * the command. Throws NotStarted where neither is possible.
+ * the command. `heldMs`: its deadline, which the running container holds by itself where it can. Throws NotStarted where neither is possible.
  */
-export async function inside(asker: Asker, request: CommandRequest & { in: string }, mark: string): Promise<Argv> {
+export async function inside(
+  asker: Asker,
+  request: CommandRequest & { in: string },
+  mark: string,
+  heldMs?: number,
+): Promise<Argv> {
   const { definition } = asker;
   const running = request.of || request.over ? undefined : await runningContainer(asker, request.in);
-  if (running) return inContainer(running, request, mark);
+  if (running)
+    return inContainer(running, { ...request, argv: await held(asker, running, request.argv, heldMs) }, mark);
   if (definition.runtime.compose) return inOneOff(oneOffOfService(asker, request), request, mark);
   if (definition.runtime.container) return inOneOff(await oneOffOfContainer(asker, request), request, mark);
   throw fail(
@@ -95,6 +101,17 @@ function inContainer({ id }: Container, request: CommandRequest, mark: string): 
     ...names(request),
   ];
   return ['docker', 'exec', ...options, id, ...request.argv];
+}
+
+/**
+ * Under a `timeout` of the container's own, where its image has one that knows `-k`: the deadline ends no more than the docker client, and no
+ * worker may be there to end what that leaves. It begins later than the client's, so that an exit code of it is told as that deadline.
+ */
+async function held({ read }: Asker, { id }: Container, argv: Argv, heldMs: number | undefined): Promise<Argv> {
+  if (heldMs === undefined) return argv;
+  const timeout = (seconds: number) => ['timeout', '-k', '10', String(seconds)];
+  const { exitCode } = await read({ argv: ['docker', 'exec', id, ...timeout(10), 'true'], ok: anyExitCode });
+  return exitCode === 0 ? [...timeout(Math.ceil(heldMs / 1000)), ...argv] : argv;
 }
 
 interface OneOff {

@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { writeImages } from '../../../src/activities/source/images/record.js';
 import { publishedPorts, unsetVariables } from '../../../src/activities/runtime/compose/project.js';
 import { openPorts } from '../../../src/activities/runtime/listeners.js';
 import { runtime } from '../../../src/activities/runtime/lookup.js';
+import { findProgram } from '../../../src/lib/program.js';
 import { baseImage, describeWithDocker, docker } from '../../stack/docker.js';
 import type { TestStep } from '../step-context.js';
 import { makeComposeV1 } from './compose-v1.js';
@@ -200,6 +201,27 @@ describeWithDocker('services of docker compose', () => {
       outcome: 'fail',
       seen: expect.stringContaining('no-such-compose is not on this host') as string,
     });
+    // A host of before: v1 alone, as a program of its own.
+    const old = join(stand.directory, 'old');
+    mkdirSync(old);
+    const programs = {
+      docker: `[ "$1" = compose ] && exit 1\nexec ${findProgram('docker', process.env.PATH, '/')} "$@"`,
+      'docker-compose': 'echo 1.29.2',
+    };
+    for (const [name, script] of Object.entries(programs))
+      writeFileSync(join(old, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    vi.stubEnv('PATH', old);
+    try {
+      expect(await check({}, 'engine')).toMatchObject({
+        outcome: 'fail',
+        seen: expect.stringMatching(
+          /; docker-compose is here: say compose: \{ program: \[docker-compose\] \}$/,
+        ) as string,
+      });
+      expect(await check({ program: ['docker-compose'] }, 'engine')).toMatchObject({ outcome: 'pass' });
+    } finally {
+      vi.unstubAllEnvs();
+    }
     writeFileSync(
       join(stand.directory, 'compose.yaml'),
       `name: another\nservices: { web: { image: "no-such-image:1", pull_policy: never } }`,
@@ -239,6 +261,16 @@ describeWithDocker('services of docker compose', () => {
     writeFileSync(path, text);
     await expect(start(stand.step({}, { services: ['migrate', 'web'] }))).rejects.toEqual(
       failing('NotStarted', /migrate .*exit code 3; its last lines: no such column/),
+    );
+  });
+
+  it('are not taken for started where one that is none of theirs was recreated', async () => {
+    const folder = join(stand.directory, 'wrong');
+    mkdirSync(folder);
+    const also = `case " $* " in *' --force-recreate '*) set -- "$@" db ;; esac`;
+    writeFileSync(join(folder, 'docker'), `#!/bin/sh\n${also}\nexec docker "$@"\n`, { mode: 0o755 });
+    await expect(start(stand.step({}, { program: [join(folder, 'docker'), 'compose'] }))).rejects.toEqual(
+      failing('NotStarted', 'db is no service of this release, but was recreated'),
     );
   });
 
@@ -343,7 +375,11 @@ describeWithDocker('a command inside a service', () => {
     expect((await step.read({ in: 'web', argv: ['cat'], input: 'by standard input' })).stdout).toBe(
       'by standard input',
     );
-    expect(docker('ps', '--all', '--quiet', '--filter', `name=slipway-${step.run.id.toLowerCase()}`)).toBe('');
+    const oneOffs = [`project=${stand.project}`, 'oneoff=True'].flatMap((label) => [
+      '--filter',
+      `label=com.docker.compose.${label}`,
+    ]);
+    expect(docker('ps', '--all', '--quiet', ...oneOffs)).toBe('');
   });
 
   it('is gone with all it started once it is ended, though the docker client’s death leaves it', async () => {
@@ -359,36 +395,56 @@ describeWithDocker('a command inside a service', () => {
 
     // As by a person, or for want of memory: the client alone is killed.
     const killed = step.change('killed', { in: 'web', argv });
-    await expect.poll(inside).toMatch(/sleep 986/);
-    kill(step, 'killed', (command) => command.startsWith('docker'));
+    await expect.poll(inside, patiently).toMatch(/sleep 986/);
+    kill(step, 'killed', isClient);
     await expect(killed).rejects.toMatchObject({ type: 'CommandFailed' });
     expect(inside()).not.toMatch(/sleep 98[67]/);
 
-    // No worker is there at its deadline, which ends the client alone: the next one ends what goes on inside.
-    const late = { in: 'web', argv, deadlineMs: 1_500 };
+    // No worker is there at its deadline, which the container holds by itself: the client's end leaves it.
+    const late = { in: 'web', argv, deadlineMs: 4_000 };
     const left = stand.step();
     const leaving = expect(left.change('late', late)).rejects.toMatchObject({ type: 'WorkerLeft' });
-    await expect.poll(inside).toMatch(/sleep 986/);
+    await expect.poll(inside, patiently).toMatch(/sleep 986/);
     left.leave.abort();
     await leaving;
-    await expect
-      .poll(() => existsSync(join(left.folder, 'commands/start-1-late/exit')), { timeout: 20_000 })
-      .toBe(true);
-    expect(inside()).toMatch(/sleep 986/);
+    await expect.poll(inside, patiently).not.toMatch(/sleep 98[67]/);
     await expect(stand.step().change('late', late)).rejects.toMatchObject({ type: 'Timeout' });
-    expect(inside()).not.toMatch(/sleep 98[67]/);
 
     // With all that would have noted its exit code: nobody can tell any more, and nothing goes on behind the question.
     const lost = step.change('lost', { in: 'web', argv });
-    await expect.poll(inside).toMatch(/sleep 986/);
+    await expect.poll(inside, patiently).toMatch(/sleep 986/);
     kill(step, 'lost', () => true);
     await expect(lost).rejects.toMatchObject({ type: 'OutcomeUnknown' });
     expect(inside()).not.toMatch(/sleep 98[67]/);
   });
 
+  it('leaves no container of its own where its service is stopped: at its deadline, by a cancel, by its client’s death', async () => {
+    const [step, other] = [stand.step(), stand.step()];
+    const project = `label=com.docker.compose.project=${stand.project}`;
+    const apart = () => docker('ps', '--all', '--format', '{{.Names}}', '--filter', project);
+    const request = { in: 'web', argv: ['sleep', '984'] };
+    const late = expect(step.change('late', { ...request, deadlineMs: 8_000 })).rejects.toMatchObject({
+      type: 'Timeout',
+    });
+    await expect.poll(apart, patiently).toMatch(/late/);
+    const cancelled = expect(other.change('ended', request)).rejects.toMatchObject({ name: 'CancelledFailure' });
+    const killed = expect(step.change('killed', request)).rejects.toMatchObject({ type: 'CommandFailed' });
+    await expect.poll(apart, patiently).toMatch(/killed/);
+    kill(step, 'killed', isClient);
+    await killed;
+    expect(apart()).not.toMatch(/killed/);
+    await expect.poll(apart, patiently).toMatch(/ended/);
+    other.cancel.abort();
+    await Promise.all([cancelled, late]);
+    expect(apart()).toBe('');
+  });
+
   it('is told as unknown where nobody can see whether it ended: its image has no shell', async () => {
     const tag = `${stand.project}/bare:1`;
-    writeFileSync(join(stand.directory, 'Dockerfile'), `FROM ${baseImage}\nRUN ["rm", "/bin/sh"]\n`);
+    writeFileSync(
+      join(stand.directory, 'Dockerfile'),
+      `FROM ${baseImage}\nRUN ["rm", "/bin/sh", "/usr/bin/timeout"]\n`,
+    );
     docker('build', '--quiet', '--tag', tag, stand.directory);
     const path = join(stand.directory, 'compose.yaml');
     writeFileSync(path, readFileSync(path, 'utf8').replace(baseImage, tag));
@@ -420,6 +476,12 @@ describeWithDocker('a command inside a service', () => {
   });
 });
 
+/** Long enough for a busy machine: what is waited for comes of itself. */
+const patiently = { timeout: 30_000 };
+
+/** The docker client, and its compose. */
+const isClient = (command: string) => /^(\S*\/)?docker/.test(command);
+
 /** SIGKILL to those processes of a detached command that are chosen. */
 function kill(step: TestStep, name: string, chosen: (command: string) => boolean): void {
   const folder = join(step.folder, 'commands', `start-1-${name}`);
@@ -427,6 +489,11 @@ function kill(step: TestStep, name: string, chosen: (command: string) => boolean
   const list = execFileSync('ps', ['-o', 'pid=,args=', '-s', session], { encoding: 'utf8' });
   for (const line of list.split('\n').filter(Boolean)) {
     const [pid = '', ...command] = line.trim().split(/\s+/);
-    if (chosen(command.join(' '))) process.kill(Number(pid), 'SIGKILL');
+    if (!chosen(command.join(' '))) continue;
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It went with the one before.
+    }
   }
 }
