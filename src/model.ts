@@ -155,7 +155,7 @@ export interface Migrations {
   sequelize?: MigratingTool;
   alembic?: MigratingTool & { runs?: Argv };
   django?: MigratingTool & { runs?: Argv };
-  command?: ToolPlace & { applied: Argv; heads: Argv; upgrade: Argv; downgrade?: Argv };
+  command?: MigratingTool & { applied: Argv; heads: Argv; upgrade: Argv; downgrade?: Argv };
 }
 interface ToolPlace {
   /** Of the code: relative to the checkout. */

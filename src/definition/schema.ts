@@ -198,7 +198,7 @@ export const sections = {
       heads: argv().describe('Prints the revisions that the code wants, one a line'),
       upgrade: argv().describe('Applies all pending ones'),
       downgrade: argv().describe('Takes one back; its name is the last argument').optional(),
-      ...migrationPlace,
+      ...migrationTool,
     })
       .describe('Any other tool')
       .optional(),

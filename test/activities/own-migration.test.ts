@@ -12,6 +12,28 @@ import { makeInsideProject, type InsideProject } from './migrations/inside-proje
 
 const runs = ['python3', '-m', 'alembic'];
 const migrations: Migrations = { alembic: { in: 'app', at: 'start', runs, guard: { ALLOW: '$GUARD' } } };
+/** A tool of nobody else: its revisions are the lines of a file, and rows of a table. */
+const tool = `import os, sys, psycopg2
+wanted = open('revisions').read().split()
+with psycopg2.connect(os.environ['DATABASE_URL']) as database, database.cursor() as rows:
+    rows.execute('CREATE TABLE IF NOT EXISTS done (name text)')
+    rows.execute('SELECT name FROM done ORDER BY name')
+    done = [name for (name,) in rows]
+    if sys.argv[1] == 'upgrade':
+        for name in wanted[len(done):]: rows.execute('INSERT INTO done VALUES (%s)', [name])
+    else: print(*{'applied': done, 'heads': wanted}[sys.argv[1]], sep='\\n')
+`;
+const runTool = (what: string) => ['python3', 'tool.py', what];
+const ownTool: Migrations = {
+  command: {
+    in: 'app',
+    at: 'start',
+    guard: { ALLOW: '$GUARD' },
+    applied: runTool('applied'),
+    heads: runTool('heads'),
+    upgrade: runTool('upgrade'),
+  },
+};
 /** An entrypoint as people write it: it wants the guard at every start, and takes its time. */
 const entrypoint =
   '[ "$ALLOW" = true ] || exit 9\nsleep 2\npython3 -m alembic upgrade head || exit 1\nexec sleep infinity\n';
@@ -38,11 +60,13 @@ describeWithDocker('an application that migrates itself when it starts', () => {
     make('2.0.0', ['one', 'two'], entrypoint);
     make('3.0.0', ['one', 'two', 'three'], entrypoint);
     make('4.0.0', ['one', 'two', 'three'], 'echo it forgot to migrate\nexec sleep infinity\n');
+    const script = entrypoint.replace('-m alembic upgrade head', 'tool.py upgrade');
+    releases.push(project.release('5.0.0', { 'start.sh': script, 'tool.py': tool, revisions: 'first\nsecond\n' }));
   }, 300_000);
   afterAll(() => project?.remove());
 
-  const at = async (index: number, step: Partial<Step['at']>, timeoutMs?: number): Promise<Step> => {
-    const context = await project.step(migrations, releases[index]!, releases[index - 1] ?? null, step, timeoutMs);
+  const at = async (index: number, step: Partial<Step['at']>, timeoutMs?: number, by = migrations): Promise<Step> => {
+    const context = await project.step(by, releases[index]!, releases[index - 1] ?? null, step, timeoutMs);
     const plan = { pending: { main: ['any'] } } as unknown as Plan;
     return {
       ...context,
@@ -68,6 +92,14 @@ describeWithDocker('an application that migrates itself when it starts', () => {
       message: expect.stringContaining('does not know main: two') as string,
     });
   }, 180_000);
+
+  it('has its guard, and is waited for, with any other tool too', async () => {
+    const own = await at(4, { step: 'start', try: 6 }, 60_000, ownTool);
+    expect((await migrate(own)).note).toBe('5.0.0 migrates itself when it starts');
+    expect((await start(own, releases[4]!)).note).toMatch(/; main: first, second applied by itself within/);
+    expect(await appliedRevisions(own)).toEqual({ main: ['first', 'second'] });
+    expect(docker('inspect', '--format', '{{.Config.Env}}', `${project.name}-app-1`)).toContain('ALLOW=true');
+  }, 120_000);
 
   it('that never migrates fails after its time, with its last lines', async () => {
     const never = await at(3, { step: 'start', try: 4 }, 10_000);

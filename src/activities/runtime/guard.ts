@@ -1,11 +1,10 @@
+import { toolsOf } from '../../definition/migrates-itself.js';
 import type { Definition } from '../../model.js';
 import type { StepContext } from '../context.js';
 
 /** Variables that permit a migration at start: given to that one start, and written nowhere. */
 export function guardOf({ migrations = {} }: Definition): Record<string, string> {
-  for (const tool of [migrations.sequelize, migrations.alembic, migrations.django])
-    if (tool?.at === 'start' && tool.guard) return tool.guard;
-  return {};
+  return toolsOf(migrations).find(({ at }) => at === 'start')?.guard ?? {};
 }
 
 export function guardValues({ definition, env }: Pick<StepContext, 'definition' | 'env'>): Record<string, string> {
