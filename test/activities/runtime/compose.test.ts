@@ -115,7 +115,9 @@ describeWithDocker('services of docker compose', () => {
         .join(', ')} }`,
     });
     await start(step);
-    const seen = (await (await fetch(`http://127.0.0.1:${stand.port}/`)).json()) as Record<string, string>;
+    // Docker's own proxy takes connections before the server does.
+    const ask = async () => (await fetch(`http://127.0.0.1:${stand.port}/`)).json() as Promise<Record<string, string>>;
+    const seen = await vi.waitFor(ask, patiently);
     for (const name of Object.keys(env)) expect(seen[name], name).toBe(env[name]);
     let configs = 0;
     const next = stand.step();
