@@ -12,8 +12,8 @@ export function companionsOf(file: string): string[] {
 }
 
 /**
- * With nothing writing: makes the file whole by itself, and sees that nobody has it open. False where SQLite cannot, since the file is damaged:
- * then it is whole only together with what lies beside it. Throws NotStopped.
+ * With nothing writing: makes the file whole by itself, and sees that nobody has it open. False, with all as it was, where SQLite cannot, since the file
+ * is damaged, or its log another one's: then it is whole only together with what lies beside it. Throws NotStopped.
  */
 export async function settle(context: StepContext, file: string): Promise<boolean> {
   if (!existsSync(file)) return true;

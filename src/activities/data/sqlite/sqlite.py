@@ -53,13 +53,26 @@ def count(path):
 
 
 def settle(path):
-    """Plays what a crash or an open log left into the file, so that it is whole by itself. Fails where somebody else uses it."""
+    """Plays what a crash or an open log left into the file, so that it is whole by itself. Fails where somebody else uses it, or the log does not fit."""
+    refuse_strange_log(path)
     connection = open_file(path, "mode=rw", timeout=5)
     connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     connection.close()
     if busy:
         fail(f"{path}: somebody else uses it", BUSY)
+
+
+def refuse_strange_log(path):
+    """No file names its log, so SQLite plays another one's in without a word: what would come of it is looked at while both are as they were."""
+    log = pathlib.Path(path + "-wal")
+    if not log.exists() or log.stat().st_size == 0:
+        return
+    connection = open_file(path, "mode=ro", timeout=5)
+    (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    connection.close()
+    if found != "ok":
+        fail(f"{path}: damaged with the log beside it: {found}")
 
 
 def open_file(path, option, timeout=10):

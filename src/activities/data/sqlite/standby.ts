@@ -35,7 +35,10 @@ export async function makeStandby(context: StepContext, place: Place): Promise<S
 /** Throws NotStopped where somebody has it open, DataRefused where SQLite cannot make one file of it and its log. */
 export async function refuseUnsettled(context: StepContext, { live }: Place): Promise<void> {
   if (!(await settle(context, live)) || companionsOf(live).some((suffix) => suffix !== '-journal'))
-    throw fail('DataRefused', `${live} cannot be read as a whole: look at it with sqlite3, then try again`);
+    throw fail(
+      'DataRefused',
+      `${live} cannot be read as a whole: look at a copy of it and of what lies beside it, then try again`,
+    );
 }
 
 /** The backup restored and verified beside the live file, as a copy that can be swapped in. A finished one is found again. */

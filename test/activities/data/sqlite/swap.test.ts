@@ -55,19 +55,70 @@ describe('putting a SQLite file back', { timeout: 60_000 }, () => {
   it('is not undone by a log that the release left beside the file', async () => {
     app.crash(release);
     expect((await stat(`${app.file}-wal`)).size).toBeGreaterThan(0);
+    expect(existsSync(`${app.file}-shm`)).toBe(true);
     await app.store.swapIn(app.context, standby);
-    expect(existsSync(`${app.file}-wal`)).toBe(false);
+    expect(['-wal', '-shm'].filter((suffix) => existsSync(app.file + suffix))).toEqual([]);
     expect(app.dump()).toBe(before);
     expect(app.dump(standby.replaced)).toMatch(/by the release/);
   });
 
   it('takes a file that is no database any more away as it is, with all that lies beside it', async () => {
     await spoil(app.file);
+    await writeFile(`${app.file}-shm`, 'junk');
     await app.store.swapIn(app.context, standby);
+    expect(existsSync(`${app.file}-shm`)).toBe(false);
+    expect(existsSync(`${standby.replaced}-shm`)).toBe(true);
     expect(app.dump()).toBe(before);
     expect(await sizes(standby.replaced)).toEqual([24, 4]);
     await app.store.swapIn(app.context, reversed(standby));
     expect(await sizes(app.file)).toEqual([24, 4]);
+  });
+
+  it('never makes one file of it and the log of another moment, which SQLite would play in', async () => {
+    const whole = await readFile(app.file);
+    app.sql(`DELETE FROM jobs WHERE id < 2000`);
+    app.crash(`UPDATE jobs SET tag = NULL WHERE id = 2000`);
+    await writeFile(app.file, whole);
+    const torn = await parts(app.file);
+    expect(torn[1]!.length).toBeGreaterThan(0);
+    const other = app.step('20260107T120000Z-abc125');
+    const proven = app.store.backup(other, app.folder).then((taken) => app.store.prove(other, app.folder, taken));
+    await expect(proven).rejects.toThrow(/malformed|damaged/);
+    await expect(app.store.standby(other)).rejects.toMatchObject({
+      type: 'DataRefused',
+      message: expect.stringContaining('cannot be read as a whole') as string,
+    });
+    expect(await parts(app.file)).toEqual(torn);
+    await app.store.swapIn(app.context, standby);
+    expect(app.dump()).toBe(before);
+    expect(await parts(standby.replaced)).toEqual(torn);
+  });
+
+  it('brings what it keeps to the disk before the copy takes the name, and then that', async () => {
+    const place = await placeOf('main', app.context.run.id, app.file);
+    const { live, beside } = place;
+    const words = {
+      [live]: 'live',
+      [dirname(live)]: 'its folder',
+      [standby.copy]: 'copy',
+      [standby.replaced]: 'kept',
+      [beside]: 'their folder',
+    };
+    const made: string[] = [];
+    const note = (name: string, args: unknown[]) =>
+      void made.push([name, ...args.flatMap((one) => (typeof one === 'string' ? [words[one] ?? one] : []))].join(' '));
+    await swapIn(place, standby, watched(app, note));
+    expect(made).toEqual([
+      'settle live',
+      'remove kept',
+      'link live kept',
+      'tell kept',
+      'sync their folder',
+      'rename copy live',
+      'sync its folder',
+      'sync their folder',
+      'forget copy',
+    ]);
   });
 
   it('finds its copy again, and makes an unfinished one anew', async () => {
@@ -187,12 +238,19 @@ async function spoil(file: string): Promise<void> {
 /** Real calls, of which the one with that number, and all after it, never happen. */
 function killedAt(last: number, app: App): Calls {
   let made = 0;
+  return watched(app, (name) => {
+    if (made++ >= last) throw new Error(`killed before ${name}`);
+  });
+}
+
+/** Real calls, each of them told of before it is made. */
+function watched(app: App, before: (name: string, args: unknown[]) => void): Calls {
   const calls: Calls = { ...realCalls, settle: (file) => settle(app.context, file) };
   return Object.fromEntries(
     Object.entries(calls).map(([name, call]) => [
       name,
       async (...args: never[]) => {
-        if (made++ >= last) throw new Error(`killed before ${name}`);
+        before(name, args);
         return (call as (...args: never[]) => unknown)(...args);
       },
     ]),
