@@ -30,9 +30,12 @@ const steps = [
   'stop',
   'standby',
   'switch',
+  'migrate',
   'start',
   'verify',
   'undo start',
+  // The data is put back.
+  'undo migrate',
   'undo switch',
   'undo stop',
   'reopen',
