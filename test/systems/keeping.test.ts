@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { inject } from 'vitest';
@@ -66,10 +66,26 @@ describe('backups beside releases', () => {
       expect((await cli(stand, ['backups', 'shop/local', '--prune', '--yes']))[1]).toMatch(/2 removed, noted in pruned\.jsonl/);
       expect(await cli(stand, ['backups', 'shop/local', '--prune'])).toEqual([0, 'all that is kept is needed']);
 
+      await unmounted(stand, join(root, 'second'));
       await scheduled(stand);
     }, { definition: kept });
   }, 240_000);
 });
+
+/** The second place is gone once people said go: nothing is stopped. */
+async function unmounted(stand: Stand, second: string): Promise<void> {
+  const before = await stand.ledger();
+  const release = await stand.start('deploy', { version: '2.0.0', by: 'bob', change: 'compatible' });
+  const { questions } = await until(async () => {
+    const status = await release.query<Status>('status');
+    return status.questions.length > 0 && status;
+  });
+  await rename(second, `${second}.gone`);
+  await release.signal('approve', { gate: 'go', by: 'ann', plan: questions[0]?.plan });
+  expect(await ending(release)).toMatchObject({ outcome: 'failed-unchanged', problem: 'NoRights', current: '1.0.0', reason: expect.stringContaining('backup.copy_to') as string });
+  expect(await stand.ledger()).toEqual(before);
+  await rename(`${second}.gone`, second);
+}
 
 /** The Schedule: made from the definition, shown, run, paused, removed. */
 async function scheduled(stand: Stand): Promise<void> {
