@@ -51,6 +51,7 @@ export async function makeComposeShop(): Promise<ComposeShop> {
     writeFileSync(join(folder, 'compose.yaml'), composeFile(publish ? port : undefined));
     compose('up', '--detach', '--quiet-pull');
     if (publish) await answering(superuser);
+    else compose('exec', '-T', 'db', 'timeout', '60', 'sh', '-c', isReady);
   };
   try {
     await up(true);
@@ -102,6 +103,7 @@ export async function makeComposeShop(): Promise<ComposeShop> {
   }
 }
 
+const isReady = 'until /usr/lib/postgresql/15/bin/pg_isready -q; do sleep 0.1; done';
 const connections = { url: '$SHOP_URL', backup_url: '$SHOP_BACKUP_URL', admin_url: '$SHOP_ADMIN_URL', in: 'db' };
 
 function composeFile(port: number | undefined): string {
