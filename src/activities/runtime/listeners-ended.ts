@@ -5,6 +5,7 @@ import { readJson, writeAtomic } from '../../lib/files.js';
 import { isAlive } from '../../lib/process-identity.js';
 import type { StepContext } from '../context.js';
 import { listenersOn, nameListeners, processesBehind, type ListeningProcess } from './listeners.js';
+import { awaitClosed } from './wait-for-ports.js';
 
 const pauseMs = 20;
 
@@ -21,8 +22,10 @@ export async function noteListeners({ folder }: StepContext, ports: number[]): P
   return noted;
 }
 
-/** Returns once none of them runs. Throws NotStopped: a process that closed its port may still write. */
-export async function awaitEnded(noted: ListeningProcess[], timeoutMs: number, deadline: number): Promise<void> {
+/** Returns once nothing answers on any of the ports, and none of those noted runs. Throws NotStopped: a process that closed its port may still write. */
+export async function awaitEnded(noted: ListeningProcess[], ports: number[], timeoutMs: number): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  await awaitClosed(ports, timeoutMs);
   for (;;) {
     const left = noted.filter(isAlive);
     if (left.length === 0) return;

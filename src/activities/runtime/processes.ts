@@ -13,7 +13,6 @@ import { portsOfSystem } from './public-ports.js';
 import { requestFor, settingsOf } from './settings.js';
 import { startProcesses } from './start.js';
 import { awaitStatus } from './status.js';
-import { awaitClosed } from './wait-for-ports.js';
 
 /** Host processes that commands of the definition start and stop. What those commands say is a claim; ports, and the processes behind them, are the proof. */
 export const processes: Runtime = {
@@ -42,9 +41,7 @@ async function stop(context: StepContext): Promise<StepResult> {
     if (ran || !['CommandFailed', 'ToolMissing'].includes(failureType(error) ?? '')) throw error;
     note = `nothing listened before; ${rootMessage(error)}`;
   }
-  const deadline = Date.now() + timeoutMs;
-  await awaitClosed(ports, timeoutMs);
-  await awaitEnded(listening, timeoutMs, deadline);
+  await awaitEnded(listening, ports, timeoutMs);
   await awaitStatus(context, 'stopped');
   return { note: `${note}; closed: ${ports.join(', ')}`, data: { ports, ended: listening } };
 }

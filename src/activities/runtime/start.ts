@@ -10,7 +10,7 @@ import { awaitEnded, noteListeners } from './listeners-ended.js';
 import { listenersOn, nameListeners, openPorts, ticksNow, type Listener } from './listeners.js';
 import { requestFor, settingsOf } from './settings.js';
 import { awaitStatus } from './status.js';
-import { awaitClosed, whoHolds } from './wait-for-ports.js';
+import { whoHolds } from './wait-for-ports.js';
 import { watchProcesses } from './watch-processes.js';
 
 /** Taken once in a try, before its start command and after its ports were seen closed. */
@@ -53,9 +53,7 @@ async function takeBaseline(context: StepContext): Promise<Baseline> {
   if (context.at.try > 1 && (await openPorts(ports)).length > 0) {
     const listening = await noteListeners(context, ports);
     await context.change('stop-before-retry', requestFor(context, stop));
-    const deadline = Date.now() + timeoutMs;
-    await awaitClosed(ports, timeoutMs);
-    await awaitEnded(listening, timeoutMs, deadline);
+    await awaitEnded(listening, ports, timeoutMs);
   }
   const open = await openPorts(ports);
   if (open.length > 0) {

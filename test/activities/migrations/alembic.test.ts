@@ -29,6 +29,16 @@ function using(release: Release, options?: Options) {
   };
 }
 
+/** From a merge point to the two rows before it. */
+async function takenBack(merged: Release, one: Release): Promise<void> {
+  const back = using(merged, { previous: one, at: { undo: true } });
+  expect((await back.downgrade(['root', 'b', 'c'])).data).toEqual({ undone: ['m'] });
+  expect(await ask('SELECT version_num FROM alembic_version ORDER BY 1')).toEqual([
+    { version_num: 'b' },
+    { version_num: 'c' },
+  ]);
+}
+
 async function ask<T extends object>(sql: string): Promise<T[]> {
   const client = new pg.Client({ connectionString: project.database.ownerUrl });
   await client.connect();
@@ -65,12 +75,7 @@ describe('alembic', () => {
     expect(note).toMatch(/^root, b, c, m applied/);
     expect(await ask('SELECT version_num FROM alembic_version')).toEqual([{ version_num: 'm' }]);
     expect(await using(merged).applied()).toEqual(['root', 'b', 'c', 'm']);
-    const back = using(merged, { previous: one, at: { undo: true } });
-    expect((await back.downgrade(['root', 'b', 'c'])).data).toEqual({ undone: ['m'] });
-    expect(await ask('SELECT version_num FROM alembic_version ORDER BY 1')).toEqual([
-      { version_num: 'b' },
-      { version_num: 'c' },
-    ]);
+    await takenBack(merged, one);
     expect([await using(one).applied(), await exists('m'), await exists('b')]).toEqual([
       ['root', 'b', 'c'],
       false,
@@ -109,12 +114,7 @@ version_locations =
     const merged = release('2', { 'plugins/mail/versions/2026/m.py': revision('m', ['b', 'c']) });
     await using(merged, { previous: one }).upgrade();
     expect(await using(merged).applied()).toEqual(['root', 'b', 'c', 'm']);
-    const back = using(merged, { previous: one, at: { undo: true } });
-    expect((await back.downgrade(['root', 'b', 'c'])).data).toEqual({ undone: ['m'] });
-    expect(await ask('SELECT version_num FROM alembic_version ORDER BY 1')).toEqual([
-      { version_num: 'b' },
-      { version_num: 'c' },
-    ]);
+    await takenBack(merged, one);
   });
 
   it('refuses an undo that no absolute target does alone, and changes nothing', async () => {

@@ -27,12 +27,11 @@ export async function idsHere(context: StepContext, names: string[]): Promise<Ma
 
 /** Lines for the plan, so that a tag that was moved since makes it another one. */
 export async function foreignLines(context: StepContext, project: Project): Promise<string[]> {
-  const foreign = Object.entries(foreignOf(context.definition, project));
-  const here = await idsHere(
-    context,
-    foreign.map(([, name]) => name),
+  const foreign = foreignOf(context.definition, project);
+  const here = await idsHere(context, Object.values(foreign));
+  return Object.entries(foreign).map(
+    ([service, name]) => `# ${service}: ${name} is ${shortId(here.get(name) ?? 'not here')}`,
   );
-  return foreign.map(([service, name]) => `# ${service}: ${name} is ${shortId(here.get(name) ?? 'not here')}`);
 }
 
 /** Throws ImageRefused where a name means another image now than in the plan that people agreed to. */
@@ -69,13 +68,12 @@ async function pin(context: StepContext, release: Release, images: Images): Prom
 }
 
 async function meant(context: StepContext, project: Project): Promise<Images> {
-  const foreign = Object.entries(foreignOf(context.definition, project));
-  const here = await idsHere(
-    context,
-    foreign.map(([, tag]) => tag),
-  );
+  const foreign = foreignOf(context.definition, project);
+  const here = await idsHere(context, Object.values(foreign));
   return Object.fromEntries(
-    foreign.flatMap(([service, tag]) => (here.has(tag) ? [[service, { tag, id: here.get(tag)! }]] : [])),
+    Object.entries(foreign).flatMap(([service, tag]) =>
+      here.has(tag) ? [[service, { tag, id: here.get(tag)! }]] : [],
+    ),
   );
 }
 

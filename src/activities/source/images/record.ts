@@ -23,12 +23,12 @@ export function imagesOverride(context: Place, release: Release): string {
 
 /** What `fetch` found for a release. */
 export async function writeImages(context: StepContext, release: Release, images: Images): Promise<void> {
-  await writeAll(context, release, { [pathOf(context, release, 'json')]: images });
+  await write(context, release, 'json', images);
 }
 
 /** Images of services that no release brings, which are pinned beside its own. */
 export async function writeForeign(context: StepContext, release: Release, images: Images): Promise<void> {
-  await writeAll(context, release, { [foreignImages(context, release)]: images });
+  await write(context, release, 'foreign.json', images);
 }
 
 /** Where `writeForeign` wrote them. */
@@ -48,9 +48,14 @@ export function hasImages(context: Place, release: Release): boolean {
 }
 
 /** Compose v1 cannot take a `build` away; nothing of ours builds by it. */
-async function writeAll(context: StepContext, release: Release, found: Record<string, Images>): Promise<void> {
+async function write(
+  context: StepContext,
+  release: Release,
+  kind: 'json' | 'foreign.json',
+  images: Images,
+): Promise<void> {
   await mkdir(dirname(imagesOverride(context, release)), { recursive: true, mode: 0o700 });
-  for (const [path, images] of Object.entries(found)) await writeAtomic(path, JSON.stringify(images, null, 2));
+  await writeAtomic(pathOf(context, release, kind), JSON.stringify(images, null, 2));
   const own = (await readJson<Images>(pathOf(context, release, 'json'))) ?? {};
   const foreign = (await readJson<Images>(foreignImages(context, release))) ?? {};
   const unbuilt = isPlugin(context.definition) ? ' build: !reset null,' : '';
