@@ -32,11 +32,8 @@ export async function checkCompose(context: StepContext): Promise<CheckResult[]>
 }
 
 /** What the files in `definition.directory` resolve to, and what the host has for it. Throws BadDefinition where they do not resolve. */
-export async function judgeProject(context: StepContext, where: string, known?: Project): Promise<CheckResult[]> {
-  const [project, elsewhere] = await Promise.all([
-    known ?? readProject(context),
-    checkSettingsElsewhere(context, where),
-  ]);
+export async function judgeProject(context: StepContext, where: string): Promise<CheckResult[]> {
+  const [project, elsewhere] = await Promise.all([readProject(context), checkSettingsElsewhere(context, where)]);
   const [images, foreign, ports, volumes] = await Promise.all([
     checkImagesHere(context, project, where),
     checkForeign(context, project, where),

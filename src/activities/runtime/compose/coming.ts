@@ -41,7 +41,7 @@ export async function checkComing(
     if (!hasFiles(coming.definition))
       throw fail('BadDefinition', `${place(context)}: ${release.version} has no ${composeFiles(coming.definition).join(', ')}`); // prettier-ignore
     const project = await readProject(coming);
-    const failures = failuresIn(await judgeProject(coming, place(context), project));
+    const failures = failuresIn(await judgeProject(coming, place(context)));
     if (failures) throw fail('BadDefinition', `${release.version} cannot be started: ${failures}`);
     await pinForeign(context, release, project, live);
     await writeAtomic(notePath(context, release), JSON.stringify(await hashes(coming)));
