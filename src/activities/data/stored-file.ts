@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail } from '../../errors.js';
-import { sha256File, sha256Written, syncFolder } from '../../lib/files.js';
+import { sha256File, sha256Written, syncFolder, syncMeanwhile } from '../../lib/files.js';
 import type { StepContext } from '../context.js';
 import { copyOf } from '../keeping/places.js';
 import { fullDisk } from './full-disk.js';
@@ -37,7 +37,7 @@ export async function storeFile(
   try {
     await createEmpty(temporary);
     const written = sealed ? writeSealed(context, sealed, name, temporary, write, look) : write(temporary);
-    if (!sealed && !inOrder) await written;
+    if (!sealed && !inOrder) await syncMeanwhile(temporary, written);
     const sha256 = await sha256Written(temporary, sealed ? written : written.then(() => look(temporary)));
     const plain = await written;
     await rename(temporary, path);

@@ -26,6 +26,7 @@ def rows(path):
 def copy(path, to):
     """Into a file that is there, empty, by SQLite's own backup, beside whoever writes: in one step, so that no write makes it begin anew."""
     source = open_file(path, "mode=ro", timeout=60)
+    map_pages(source)
     target = sqlite3.connect(to, isolation_level=None)
     # The caller makes it durable; what an error leaves is thrown away.
     target.execute("PRAGMA journal_mode = OFF")
@@ -79,8 +80,7 @@ def open_file(path, option, timeout=10):
     uri = pathlib.Path(path).absolute().as_uri() + "?"
     connection = sqlite3.connect(uri + option, uri=True, timeout=timeout, isolation_level=None)
     if option == "immutable=1":
-        # Half the time of reading page by page. Not for a file that somebody may cut short: that would kill the reader.
-        connection.execute(f"PRAGMA mmap_size = {2**40}")
+        map_pages(connection)
     if option != "mode=ro":
         return connection
     try:
@@ -92,6 +92,11 @@ def open_file(path, option, timeout=10):
         with contextlib.closing(sqlite3.connect(uri + "mode=rw", uri=True, timeout=timeout)) as writer:
             writer.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return connection
+
+
+def map_pages(connection):
+    """Up to half the time of reading page by page. Whoever cuts the file short kills the reader: no SQLite does beside one that is reading."""
+    connection.execute(f"PRAGMA mmap_size = {2**40}")
 
 
 def tables_of(connection):
