@@ -17,6 +17,7 @@ import { runServerKills } from '../test/faults/server-kills.js';
 import { runStarts } from '../test/faults/starts.js';
 import { runTakeovers } from '../test/faults/takeovers.js';
 import { runWholeReleases } from '../test/faults/whole-releases.js';
+import { dockerWorks } from '../test/stack/docker.js';
 import { tryVersion } from '../test/faults/versions.js';
 import { majors, NotHere } from '../test/stack/postgres-versions.js';
 
@@ -133,17 +134,21 @@ async function takenOver(
   how: 'pause' | 'kill',
   { seed, count = 200, servers, say }: Settings,
 ): Promise<boolean> {
-  const { trials, struck, running, attached, faults } = await runTakeovers({
-    how,
-    seed,
-    count,
-    superuser: servers.postgres,
-    say,
-  });
-  say(
-    `${goal}: ${trials} trials, ${struck} struck at work, ${running} commands to adopt, ${attached} processes to be gone: ${faults.length} faults`,
-  );
-  return faults.length === 0;
+  let met = true;
+  for (const inside of [false, true]) {
+    if (inside && !dockerWorks) {
+      say(`${goal}: inside a container: left out, since no docker engine answers`);
+      continue;
+    }
+    const made = await runTakeovers({ how, seed, count, inside, superuser: servers.postgres, say });
+    const { trials, struck, running, attached, faults } = made;
+    const where = inside ? ` inside a container, too (${made.inside} processes in there)` : '';
+    say(
+      `${goal}: ${trials} trials${where}, ${struck} struck at work, ${running} commands to adopt, ${attached} processes to be gone: ${faults.length} faults`,
+    );
+    met &&= faults.length === 0;
+  }
+  return met;
 }
 
 /** Migrations killed at a statement: `count` of them by each kind of tool, without it once at every point. */

@@ -30,6 +30,8 @@ export interface CommandRequest {
   outputFile?: string;
   /** With `outputFile`: a program of this host that packs what is written, and unpacks it at the same time to see that it can, called as zstd is. */
   outputThrough?: string;
+  /** For `change`: run on this host once the deadline or a signal ended the command, whether a worker lives or not. */
+  afterKill?: Argv;
 }
 
 /** What the host lends to a step: the pinned definition, its secrets, its commands, its record. Made once per activity. */

@@ -16,8 +16,8 @@ import type { CommandRequest, StepContext } from './context.js';
 import { home, runFolder, type Host } from './host.js';
 import { commandFailed } from './command-failed.js';
 import { readPinned, type Pinned } from './pinned.js';
-import { guardValues } from './runtime/guard.js';
-import { endInside, inside, type Asker } from './runtime/inside.js';
+import type { Asker } from './runtime/inside.js';
+import { placing } from './runtime/placing.js';
 import { releases } from './releases.js';
 import { heartbeats } from './heartbeats.js';
 import { writeUndoFile } from './undo-file.js';
@@ -244,6 +244,7 @@ function makeContext(host: Host, own: Own): StepContext {
     ...(request.inputFile === undefined ? {} : { inputFile: request.inputFile }),
     ...(request.outputFile === undefined ? {} : { outputFile: request.outputFile }),
     ...(request.outputThrough === undefined ? {} : { outputThrough: request.outputThrough }),
+    ...(request.afterKill === undefined ? {} : { afterKill: request.afterKill }),
   });
   const look = async (request: CommandRequest): Promise<CommandResult> => {
     const asked = { ...spec(request), redactor: nothingHidden };
@@ -261,24 +262,7 @@ function makeContext(host: Host, own: Own): StepContext {
     read: async (request) =>
       judge(request, await runLook({ ...spec({ deadlineMs: 60_000, ...request }), redactor: nothingHidden })),
   };
-  /** On the host as it is; inside a service by the docker client, whose death alone would leave the command running there. */
-  const placed = async (name: string, { in: service, ...request }: CommandRequest, heldMs?: number) => {
-    if (service === undefined) return { request, end: async () => undefined };
-    const mark = `${run.id}-${key}-${name}`;
-    const { cwd: _, ...rest } = request;
-    const argv = await inside(asker, { ...request, in: service }, mark, heldMs);
-    // Compose refuses even to look where a variable that its files demand is not set.
-    const guard = definition.runtime.compose ? guardValues({ definition, env }) : {};
-    const within = { ...rest, argv, env: { ...guard, ...rest.env } };
-    return { request: within, end: async () => endInside(asker, service, mark) };
-  };
-  const swept = new Map<string, Promise<void>>();
-  /** What reads of an attempt before left inside, whichever it had come to: once, before the first of this one. */
-  const sweep = async (service: string): Promise<void> => {
-    const sweeping = swept.get(service) ?? endInside(asker, service, `${run.id}-${key}-read-`, true);
-    swept.set(service, sweeping);
-    await sweeping;
-  };
+  const { place: placed, sweep } = placing(asker, env, key);
   return {
     run,
     at,

@@ -18,6 +18,7 @@ import { makeFolder } from './files.js';
 import { killAll } from './process-kill.js';
 import { checkProgram, findProgram } from './program.js';
 import type { Redactor } from './secret.js';
+import { shellLine } from './shell-line.js';
 
 const stdoutLimit = 4 * 1024 * 1024;
 const stderrLimit = 64 * 1024;
@@ -40,6 +41,8 @@ export interface CommandSpec {
    * bytes as they are written. Its failure is the command's.
    */
   outputThrough?: string;
+  /** Detached only: run by the wrapper once the deadline or a signal ended the command, for what that leaves elsewhere. */
+  afterKill?: Argv;
   deadlineMs: number;
   redactor: Redactor;
 }
@@ -182,7 +185,8 @@ function notStarted(spec: CommandSpec): CommandResult {
 
 function startDetached(folder: string, spec: CommandSpec): Wrapper {
   const seconds = (Math.max(1, spec.deadlineMs) / 1000).toFixed(3);
-  const wrapper = execa('/bin/sh', ['-c', detachedScript, 'sh', resolve(folder), seconds, ...spec.argv], {
+  const after = shellLine(spec.afterKill ?? []);
+  const wrapper = execa('/bin/sh', ['-c', detachedScript, 'sh', resolve(folder), seconds, after, ...spec.argv], {
     cwd: spec.cwd,
     env: spec.env,
     extendEnv: false,

@@ -85,6 +85,11 @@ describeWithDocker('an application that migrates itself when it starts', () => {
     // What needs the guard at every start has it, also when the engine starts it again; no file of ours does.
     expect(docker('inspect', '--format', '{{.Config.Env}}', `${project.name}-app-1`)).toContain('ALLOW=true');
 
+    // A command of its own container is not permitted to migrate, though the compose file passes the guard on; the tool's own commands are.
+    const asked = { in: 'app', of: releases[0]!, argv: ['sh', '-c', 'echo "ALLOW is $ALLOW"'] };
+    expect((await second.read(asked)).stdout).toBe('ALLOW is \n');
+    expect((await second.read({ ...asked, env: { ALLOW: 'true' } })).stdout).toBe('ALLOW is true\n');
+
     const older = await at(1, { step: 'stop', undo: true });
     await noteStopped(older.folder);
     await expect(start(older, releases[0]!)).rejects.toMatchObject({

@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { CancelledFailure } from '@temporalio/common';
 import { commandFailed } from '../../src/activities/command-failed.js';
 import type { CommandRequest, StepContext } from '../../src/activities/context.js';
-import { guardValues } from '../../src/activities/runtime/guard.js';
-import { endInside, inside } from '../../src/activities/runtime/inside.js';
+import { placing } from '../../src/activities/runtime/placing.js';
 import { fail, failureType } from '../../src/errors.js';
 import { runAttached, runDetached, type CommandResult, type CommandSpec } from '../../src/lib/command.js';
 import { runLook } from '../../src/lib/docker-engine.js';
@@ -31,11 +30,21 @@ interface Options {
   /** Path of an env file. */
   env?: string;
   at?: Partial<At>;
+  /** A later one begins by ending what reads of those before left inside. @default 1 */
+  attempt?: number;
   previous?: Release | null;
 }
 
 /** What a host lends to a step, over real commands: changing ones are adopted by step, direction, try and name. */
-export function stepContext({ definition, folder, home, env: path, at, previous = null }: Options): TestStep {
+export function stepContext({
+  definition,
+  folder,
+  home,
+  env: path,
+  at,
+  attempt = 1,
+  previous = null,
+}: Options): TestStep {
   mkdirSync(folder, { recursive: true });
   const env = EnvFile.read(path);
   const here: At = { step: 'switch', undo: false, try: 1, ...at };
@@ -51,6 +60,7 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     ...(request.inputFile === undefined ? {} : { inputFile: request.inputFile }),
     ...(request.outputFile === undefined ? {} : { outputFile: request.outputFile }),
     ...(request.outputThrough === undefined ? {} : { outputThrough: request.outputThrough }),
+    ...(request.afterKill === undefined ? {} : { afterKill: request.afterKill }),
   });
   const key = `${here.undo ? 'undo-' : ''}${here.step}-${here.try}`;
   const place = (name: string) => join(folder, 'commands', `${key}-${name}`);
@@ -59,17 +69,7 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
   let reads = 0;
   const look = async (request: CommandRequest) => judge(request, await runLook(specOf(request)));
   const asker = { run, at: here, definition, folder, variables: env.names(), read: look };
-  const placed = async (name: string, { in: service, ...request }: CommandRequest, heldMs?: number) => {
-    if (service === undefined) return { request, end: async () => undefined };
-    const mark = `${run.id}-${key}-${name}`;
-    const argv = await inside(asker, { ...request, in: service }, mark, heldMs);
-    const { cwd: _, ...rest } = request;
-    const guard = definition.runtime.compose ? guardValues({ definition, env }) : {};
-    return {
-      request: { ...rest, argv, env: { ...guard, ...rest.env } },
-      end: async () => endInside(asker, service, mark),
-    };
-  };
+  const { place: placed, sweep } = placing(asker, env, key);
   return {
     run,
     at: here,
@@ -86,6 +86,7 @@ export function stepContext({ definition, folder, home, env: path, at, previous 
     progress: onLine,
     look,
     read: async (asked) => {
+      if (asked.in !== undefined && attempt > 1) await sweep(asked.in);
       const { request, end } = await placed(`read-${++reads}`, asked);
       const signal = request.signal ? { signal: request.signal } : {};
       const result = await runAttached(specOf(request), { onLine, ...signal });

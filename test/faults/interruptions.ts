@@ -79,10 +79,11 @@ function interrupting(
     const settled = run.ended.catch(() => undefined).then(() => (over = true));
     for (const { step, part, ...moment } of draw(random, story, how, perRun)) {
       const [undo, name] = [step.startsWith('undo '), step.replace('undo ', '')];
+      // Before the wait: a worker takes longer to come up than a step.
+      await pair.complete();
       while (!over && !(await runs(handle, name, undo))) await wait(3);
       await Promise.race([settled, wait(part * (took.get(step) ?? 300))]);
-      await pair.complete();
-      const atWork = over ? undefined : findAtWork(stand.home);
+      const atWork = over ? undefined : await stopAtWork(stand.home);
       if (!atWork) continue;
       words.push(`${moment.how} ${step} at ${Math.round(part * 100)} %`);
       if (moment.how === 'pause') await pause(atWork, moment.withChildren);
@@ -110,6 +111,19 @@ function draw(random: () => number, { steps }: Story, how: How[], count: number)
     how: how[Math.floor(random() * how.length)] as How,
     withChildren: random() < 0.5,
   }));
+}
+
+/** Paused before it is looked at: else its act, or a command of it, could end between the look and the blow. undefined where none was at work by then. */
+async function stopAtWork(home: string): Promise<AtWork | undefined> {
+  const found = findAtWork(home);
+  if (!found) return undefined;
+  send(found.pid, 'SIGSTOP');
+  // One of its threads may be in the middle of something on the other processor.
+  await wait(5);
+  const atWork = findAtWork(home);
+  if (atWork?.pid === found.pid) return atWork;
+  send(found.pid, 'SIGCONT');
+  return undefined;
 }
 
 /** Until the other one took over, by which it is dead, or for longer than a heart may be silent. */

@@ -7,6 +7,7 @@ import { anyExitCode, type CommandRequest } from '../context.js';
 import { imagesOf, imagesOverride } from '../source/images/record.js';
 import { composeArgv, projectName } from './compose/arguments.js';
 import { inspectContainers, projectContainers, type Container } from './docker-state.js';
+import { guardOf } from './guard.js';
 import { liveRelease } from './live-release.js';
 import { keptContainerPath } from './container/kept.js';
 
@@ -27,20 +28,23 @@ const MARK = 'SLIPWAY_COMMAND';
 /**
  * The docker client's arguments for a command inside a service: in its running container, else in a container of its own made from the
  * same image, without the service's entrypoint, which may migrate or start something. Values of `env` go by name. `mark` is unique to
- * the command. `heldMs`: its deadline, which the running container holds by itself where it can. Throws NotStarted where neither is possible.
+ * the command. `heldMs`: its deadline, which the running container holds by itself where it can; one of its own is removed by the command's wrapper.
+ * Throws NotStarted where neither is possible.
  */
 export async function inside(
   asker: Asker,
   request: CommandRequest & { in: string },
   mark: string,
   heldMs?: number,
-): Promise<Argv> {
+): Promise<Pick<CommandRequest, 'argv' | 'afterKill'>> {
   const { definition } = asker;
   const running = request.of || request.over ? undefined : await runningContainer(asker, request.in);
   if (running)
-    return inContainer(running, { ...request, argv: await held(asker, running, request.argv, heldMs) }, mark);
-  if (definition.runtime.compose) return inOneOff(oneOffOfService(asker, request), request, mark);
-  if (definition.runtime.container) return inOneOff(await oneOffOfContainer(asker, request), request, mark);
+    return { argv: inContainer(running, { ...request, argv: await held(asker, running, request.argv, heldMs) }, mark) };
+  const afterKill = ['docker', 'rm', '--force', oneOffName(mark)];
+  if (definition.runtime.compose) return { argv: inOneOff(oneOffOfService(asker, request), request, mark), afterKill };
+  if (definition.runtime.container)
+    return { argv: inOneOff(await oneOffOfContainer(asker, request), request, mark), afterKill };
   throw fail(
     'BadDefinition',
     `${definition.environment}: there is no service ${request.in}, since it runs as host processes`,
@@ -125,7 +129,10 @@ function oneOffOfService(asker: Asker, request: CommandRequest & { in: string })
   const release = request.of ?? liveRelease(asker.run, asker.at);
   const override = release ? imagesOverride(asker, release) : undefined;
   const compose = composeArgv(asker.definition, override && existsSync(override) ? override : undefined);
-  return { before: [...compose, 'run', '--rm', '--no-deps', '-T', ...laidOver(request)], of: request.in };
+  // Its compose file may pass the guard on, which permits a migration: to those that `up` makes, and to the migration tool's own commands.
+  const unguarded = Object.keys(guardOf(asker.definition)).filter((name) => request.env?.[name] === undefined);
+  const before = [...compose, 'run', '--rm', '--no-deps', '-T', ...unguarded.flatMap((name) => ['-e', `${name}=`])];
+  return { before: [...before, ...laidOver(request)], of: request.in };
 }
 
 /** With what is mounted where. Scripts may have removed the container: `stop` noted it. */
