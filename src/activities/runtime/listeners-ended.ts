@@ -5,6 +5,8 @@ import { readJson, writeAtomic } from '../../lib/files.js';
 import { isAlive } from '../../lib/process-identity.js';
 import type { StepContext } from '../context.js';
 import { listenersOn, nameListeners, processesBehind, type ListeningProcess } from './listeners.js';
+import { awaitNoWorkers, ownAmong } from './own-processes.js';
+import { settingsOf } from './settings.js';
 import { awaitClosed } from './wait-for-ports.js';
 
 const pauseMs = 20;
@@ -13,22 +15,25 @@ const pauseMs = 20;
  * Writes down which processes listen, before the command that stops them: once a port is closed, nothing else tells who held it. With those that an
  * earlier call of the run found and that still run, since a retry, or the next worker, may find the ports closed.
  */
-export async function noteListeners({ folder }: StepContext, ports: number[]): Promise<ListeningProcess[]> {
-  const path = join(folder, 'listeners.json');
+export async function noteListeners(context: StepContext): Promise<ListeningProcess[]> {
+  const path = join(context.folder, 'listeners.json');
+  // Only behind its own ports: who lets users in may serve others as well, and live on.
+  const { ports } = settingsOf(context.definition);
   const before = (await readJson<ListeningProcess[]>(path)) ?? [];
-  const all = [...before.filter(isAlive), ...processesBehind(await listenersOn(ports))];
+  const all = [...before.filter(isAlive), ...processesBehind(await ownAmong(context, await listenersOn(ports)))];
   const noted = [...new Map(all.map((one) => [`${one.port} ${one.pid}`, one])).values()];
   if (noted.length > 0) await writeAtomic(path, JSON.stringify(noted));
   return noted;
 }
 
 /** Returns once nothing answers on any of the ports, and none of those noted runs. Throws NotStopped: a process that closed its port may still write. */
-export async function awaitEnded(noted: ListeningProcess[], ports: number[], timeoutMs: number): Promise<void> {
+export async function awaitEnded(context: StepContext, noted: ListeningProcess[], ports: number[]): Promise<void> {
+  const { timeoutMs } = settingsOf(context.definition);
   const deadline = Date.now() + timeoutMs;
   await awaitClosed(ports, timeoutMs);
   for (;;) {
     const left = noted.filter(isAlive);
-    if (left.length === 0) return;
+    if (left.length === 0) return awaitNoWorkers(context, deadline);
     if (Date.now() > deadline) {
       const seconds = Math.round(timeoutMs / 1000);
       throw fail(

@@ -2,10 +2,10 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { bootId, type ProcessIdentity } from '../../lib/process-identity.js';
 
-/** A process that listens on a TCP port of this host. */
+/** A process that listens on a TCP port of this host, or may be the one that does: which of its user's processes it is may be hidden. */
 export interface Listener {
   port: number;
-  /** Undefined where this user may not see whose socket it is, or where its process ended meanwhile. */
+  /** Undefined where nothing tells whose socket it is: nobody knows how old that process is, or when it ends. */
   pid?: number;
   /** The socket's inode, where `pid` is undefined: another one is another process. */
   socket?: string;
@@ -17,22 +17,29 @@ export interface Listener {
 /** The process behind a listener, which can be told from any other for ever. */
 export type ListeningProcess = ProcessIdentity & Pick<Listener, 'port' | 'program'>;
 
+/** What to do about a listener whose process is hidden. */
+export const toSee = 'run the worker as its user or as root, or give the application a user of its own';
+
 /** `/proc/<pid>/stat` counts in USER_HZ, 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
 const LISTENS = '0A';
 
-/** Every process that listens on one of `ports`, on any address; a forked server is one entry for each of its processes. */
+/**
+ * Every process that listens on one of `ports`, on any address; a forked server is one entry for each of its processes. Where another user's sockets
+ * are hidden from us, all processes of that user stand for the one; root's are too many to tell anything.
+ */
 export async function listenersOn(ports: number[]): Promise<Listener[]> {
   const sockets = (await listeningSockets()).filter(({ port }) => ports.includes(port));
   if (sockets.length === 0) return [];
   const owners = await ownersOf(new Set(sockets.map(({ inode }) => inode)));
   const seen = new Map<string, Listener>();
-  for (const { port, inode } of sockets) {
-    for (const pid of owners.get(inode) ?? []) {
+  for (const { port, inode, user } of sockets) {
+    const pids = owners.get(inode) ?? (isHidden(user) ? await processesOf(user) : []);
+    for (const pid of pids) {
       const listener = await describeProcess(port, pid);
       if (listener) seen.set(`${port} ${pid}`, listener);
     }
-    if (!owners.has(inode))
+    if (pids.length === 0)
       seen.set(`${port} ${inode}`, { port, program: 'a process that this user cannot see', socket: inode });
   }
   return [...seen.values()].sort((a, b) => a.port - b.port || (a.pid ?? 0) - (b.pid ?? 0));
@@ -65,7 +72,7 @@ export function nameListeners(listeners: Pick<Listener, 'port' | 'pid' | 'progra
   return listeners.map(({ port, pid, program }) => `port ${port}: ${program}${pid ? ` (pid ${pid})` : ''}`).join(', ');
 }
 
-async function listeningSockets(): Promise<{ port: number; inode: string }[]> {
+async function listeningSockets(): Promise<{ port: number; inode: string; user: number }[]> {
   const tables = await Promise.all(
     ['tcp', 'tcp6'].map((name) => readFile(`/proc/net/${name}`, 'utf8').catch(() => '')),
   );
@@ -73,7 +80,24 @@ async function listeningSockets(): Promise<{ port: number; inode: string }[]> {
     .flatMap((table) => table.split('\n').slice(1))
     .map((line) => line.trim().split(/\s+/))
     .filter((fields) => fields[3] === LISTENS)
-    .map((fields) => ({ port: parseInt(fields[1]?.split(':')[1] ?? '0', 16), inode: fields[9] ?? '' }));
+    .map((fields) => ({
+      port: parseInt(fields[1]?.split(':')[1] ?? '0', 16),
+      inode: fields[9] ?? '',
+      user: Number(fields[7]),
+    }));
+}
+
+function isHidden(user: number): boolean {
+  const own = process.geteuid?.() ?? 0;
+  return own !== 0 && user !== own && user !== 0;
+}
+
+/** Of that user by any of its ids; none where /proc is mounted to hide them. */
+async function processesOf(user: number): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const states = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')));
+  const users = states.map((state) => /^Uid:\s+(.*)$/m.exec(state)?.[1]?.split(/\s+/) ?? []);
+  return pids.filter((_, index) => users[index]?.includes(String(user))).map(Number);
 }
 
 async function ownersOf(inodes: Set<string>): Promise<Map<string, number[]>> {
@@ -90,7 +114,7 @@ async function ownersOf(inodes: Set<string>): Promise<Map<string, number[]>> {
 }
 
 /** Undefined for a process that ended meanwhile. */
-async function describeProcess(port: number, pid: number): Promise<Listener | undefined> {
+export async function describeProcess(port: number, pid: number): Promise<Listener | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
   if (!stat) return undefined;
   // The name stands in brackets and may itself hold brackets and spaces: fields are counted from the last one.

@@ -7,8 +7,9 @@ import { unasked, type StepContext } from '../context.js';
 import type { Runtime } from './contract.js';
 import { guardOf } from './guard.js';
 import { awaitEnded, noteListeners } from './listeners-ended.js';
-import { listenersOn, nameListeners, openPorts } from './listeners.js';
+import { listenersOn, nameListeners, openPorts, toSee, type Listener } from './listeners.js';
 import { turn } from './open.js';
+import { workersProblem } from './own-processes.js';
 import { portsOfSystem } from './public-ports.js';
 import { requestFor, settingsOf } from './settings.js';
 import { startProcesses } from './start.js';
@@ -28,11 +29,11 @@ export const processes: Runtime = {
 };
 
 async function stop(context: StepContext): Promise<StepResult> {
-  const { stop: argv, ports: own, timeoutMs } = settingsOf(context.definition);
+  const { stop: argv, ports: own } = settingsOf(context.definition);
   const ports = portsOfSystem(context.definition);
   const ran = (await openPorts(ports)).length > 0;
-  // Only behind its own ports: who lets users in may serve others as well, and live on.
-  const listening = await noteListeners(context, own);
+  const hidden = (await listenersOn(own)).some(({ pid }) => pid === undefined);
+  const listening = await noteListeners(context);
   let note = 'stopped';
   try {
     await context.change('stop', requestFor(context, argv));
@@ -41,9 +42,10 @@ async function stop(context: StepContext): Promise<StepResult> {
     if (ran || !['CommandFailed', 'ToolMissing'].includes(failureType(error) ?? '')) throw error;
     note = `nothing listened before; ${rootMessage(error)}`;
   }
-  await awaitEnded(listening, ports, timeoutMs);
+  await awaitEnded(context, listening, ports);
   await awaitStatus(context, 'stopped');
-  return { note: `${note}; closed: ${ports.join(', ')}`, data: { ports, ended: listening } };
+  const unproven = hidden ? '; that a process which this user cannot see has ended is not proven' : '';
+  return { note: `${note}; closed: ${ports.join(', ')}${unproven}`, data: { ports, ended: listening } };
 }
 
 async function turnProcesses(context: StepContext, which: 'open' | 'close'): Promise<StepResult> {
@@ -62,15 +64,46 @@ async function checkProcesses(context: StepContext): Promise<CheckResult[]> {
     ...unasked('ports', true, `ports ${ports.join(', ')} are the system's own`, seen, where),
     must: 'record' as const,
   };
+  const own = listeners.filter(({ port }) => settings.ports.includes(port));
   const opening = definition.runtime.open === 'at_start' ? undefined : definition.runtime.open;
   const commands: [string, Argv | undefined][] = [
     ['stop', settings.stop],
     ['start', settings.start],
     ['status', settings.status],
+    ['workers', settings.workers],
     ['open', opening?.open],
     ['close', opening?.close],
   ];
-  return [information, ...commands.flatMap(([name, argv]) => (argv ? [checkProgram(context, name, argv, where)] : []))];
+  return [
+    information,
+    ...checkSeen(own, where),
+    ...(await checkWorkers(context, own, where)),
+    ...commands.flatMap(([name, argv]) => (argv ? [checkProgram(context, name, argv, where)] : [])),
+  ];
+}
+
+/** Of a process that nobody here can see nobody can tell that it ended, or that it is the new one. */
+function checkSeen(own: Listener[], where: string): CheckResult[] {
+  const hidden = own.filter(({ pid }) => pid === undefined);
+  if (hidden.length === 0) return [];
+  return [
+    unasked('listeners', false, 'processes that the worker can see', `${nameListeners(hidden)}: ${toSee}`, where),
+  ];
+}
+
+/** Asked where something listens: before the first start there may be nobody yet who knows. */
+async function checkWorkers(context: StepContext, own: Listener[], where: string): Promise<CheckResult[]> {
+  if (settingsOf(context.definition).workers === undefined || own.length === 0) return [];
+  const problem = await workersProblem(context, own).catch(rootMessage);
+  return [
+    unasked(
+      'workers',
+      !problem,
+      'what listens is named, or started what is named',
+      problem ?? nameListeners(own),
+      where,
+    ),
+  ];
 }
 
 /** A program inside the checkout may come with the new version; only what stops the present one has to be there now. */

@@ -3,11 +3,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fail } from '../../errors.js';
 import { readJson, writeAtomic } from '../../lib/files.js';
 import { bootId } from '../../lib/process-identity.js';
-import type { StepResult } from '../../model.js';
+import type { Definition, StepResult } from '../../model.js';
 import type { StepContext } from '../context.js';
 import { guardValues } from './guard.js';
 import { awaitEnded, noteListeners } from './listeners-ended.js';
-import { listenersOn, nameListeners, openPorts, ticksNow, type Listener } from './listeners.js';
+import { listenersOn, nameListeners, openPorts, ticksNow, toSee, type Listener } from './listeners.js';
+import { ownAmong } from './own-processes.js';
 import { requestFor, settingsOf } from './settings.js';
 import { awaitStatus } from './status.js';
 import { whoHolds } from './wait-for-ports.js';
@@ -26,7 +27,7 @@ const pauseMs = 20;
 
 /** @see Runtime.start. Proves only the ports that `start` opens: a public one may be closed until `open`. */
 export async function startProcesses(context: StepContext): Promise<StepResult> {
-  const { start, ports, timeoutMs, observeMs } = settingsOf(context.definition);
+  const { start, observeMs } = settingsOf(context.definition);
   const request = requestFor(context, start);
   // A baseline that is there already: the worker was lost, and the command may have run, so that its ports are rightly taken.
   const baseline = (await readJson<Baseline>(baselinePath(context))) ?? (await takeBaseline(context));
@@ -34,26 +35,23 @@ export async function startProcesses(context: StepContext): Promise<StepResult> 
     ...request,
     env: { ...request.env, ...guardValues(context) },
   });
-  const listeners = await awaitYoung(ports, sinceOf(baseline), timeoutMs, tail);
+  const listeners = await awaitYoung(context, sinceOf(baseline), tail);
   if (observeMs !== undefined) {
     context.progress(`all listen; watching for ${observeMs / 1000} s`);
     await watchProcesses(listeners, observeMs, lastLinesOf(tail));
   }
   await awaitStatus(context, 'runs');
-  const hidden = listeners.some(({ pid }) => pid === undefined)
-    ? '; the age of a process that this user cannot see is not proven'
-    : '';
   const steady = observeMs === undefined ? '' : `, steady for ${observeMs / 1000} s`;
-  return { note: `${nameListeners(listeners)}${steady}${hidden}`, data: { listeners } };
+  return { note: `${nameListeners(listeners)}${steady}`, data: { listeners } };
 }
 
 async function takeBaseline(context: StepContext): Promise<Baseline> {
-  const { stop, ports, timeoutMs } = settingsOf(context.definition);
+  const { stop, ports } = settingsOf(context.definition);
   // What an earlier try of this step left half-started is in the way of this one.
   if (context.at.try > 1 && (await openPorts(ports)).length > 0) {
-    const listening = await noteListeners(context, ports);
+    const listening = await noteListeners(context);
     await context.change('stop-before-retry', requestFor(context, stop));
-    await awaitEnded(listening, ports, timeoutMs);
+    await awaitEnded(context, listening, ports);
   }
   const open = await openPorts(ports);
   if (open.length > 0) {
@@ -67,21 +65,34 @@ async function takeBaseline(context: StepContext): Promise<Baseline> {
   return baseline;
 }
 
-/** Every port is held by processes that began since, the same ones at a second look. */
-async function awaitYoung(ports: number[], since: number, timeoutMs: number, tail: string): Promise<Listener[]> {
+/** Every port is held by processes that began since, or that started such ones, the same at a second look. */
+async function awaitYoung(context: StepContext, since: number, tail: string): Promise<Listener[]> {
+  const { ports, timeoutMs, workers } = settingsOf(context.definition);
   const deadline = Date.now() + timeoutMs;
   for (let changing = false; ;) {
-    const first = await listenersOn(ports);
+    const listeners = await listenersOn(ports);
+    const first = listeners.length > 0 ? await ownAmong(context, listeners) : [];
     refuseOld(first, since);
-    if (hasAll(ports, first)) {
+    if (hasAll(ports, listeners) && (workers === undefined || first.length > 0)) {
       await wait(secondLookMs);
-      const second = await listenersOn(ports);
-      if (identity(first) === identity(second)) return second;
+      const again = await listenersOn(ports);
+      const second = await ownAmong(context, again);
+      if (hasAll(ports, again) && identity(first) === identity(second)) return refuseHidden(second);
       changing = true;
     }
-    if (Date.now() > deadline) throw notStarted(ports, first, changing, timeoutMs, tail);
+    if (Date.now() > deadline) throw notStarted(context.definition, listeners, changing, tail);
     await wait(pauseMs);
   }
+}
+
+/** One that was there before may listen only now: who can't be seen isn't taken for new. */
+function refuseHidden(listeners: Listener[]): Listener[] {
+  const hidden = listeners.filter(({ pid }) => pid === undefined);
+  if (hidden.length === 0) return listeners;
+  throw fail(
+    'NotStarted',
+    `${nameListeners(hidden)}, so nobody can tell whether it began with this start: ${toSee}; then retry`,
+  );
 }
 
 /** The ports were closed before: an older process that holds one now is no part of this start, whatever it answers. */
@@ -94,10 +105,15 @@ function refuseOld(listeners: Listener[], since: number): void {
   );
 }
 
-function notStarted(ports: number[], listeners: Listener[], changing: boolean, timeoutMs: number, tail: string): Error {
+function notStarted(definition: Definition, listeners: Listener[], changing: boolean, tail: string): Error {
+  const { ports, timeoutMs, workers } = settingsOf(definition);
   const missing = ports.filter((port) => !listeners.some((listener) => listener.port === port));
   const seconds = Math.round(timeoutMs / 1000);
-  const nothing = `nothing listens on port ${missing.join(', ')} ${seconds} s after the start command ended`;
+  const after = `${seconds} s after the start command ended`;
+  const nothing =
+    missing.length > 0
+      ? `nothing listens on port ${missing.join(', ')} ${after}`
+      : `${nameListeners(listeners)}, but ${workers?.join(' ')} names no process ${after}`;
   const what = changing ? `the processes on port ${ports.join(', ')} come and go for ${seconds} s` : nothing;
   return fail('NotStarted', `${what}; it printed: ${lastLinesOf(tail)}`, { tail: tail.slice(-2000) });
 }

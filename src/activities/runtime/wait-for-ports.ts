@@ -12,13 +12,16 @@ export async function awaitClosed(ports: number[], timeoutMs: number): Promise<v
     if (open.length === 0) return;
     if (Date.now() > deadline) {
       const seconds = Math.round(timeoutMs / 1000);
-      throw fail(
-        'NotStopped',
-        `${await whoHolds(open)} still listens ${seconds} s after the command: end it, then retry`,
-      );
+      const who = await whoHolds(open);
+      throw fail('NotStopped', `${who} still listens ${seconds} s after the command: ${howToEnd(who)}, then retry`);
     }
     await wait(pauseMs);
   }
+}
+
+/** A socket that systemd holds would start the version before with the next request. */
+function howToEnd(who: string): string {
+  return /: systemd\b/.test(who) ? 'have the stop command stop its socket unit as well' : 'end it';
 }
 
 /** Returns once each of the ports answers. Throws NotStarted. */

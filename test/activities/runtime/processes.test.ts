@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -132,6 +132,18 @@ describe('stop', () => {
     );
   });
 
+  it('fails where systemd holds the socket for the next request, and says what to stop', async () => {
+    const holder = spawn('node', ['server.cjs', 'socket', `${service.port}`], { cwd: service.directory });
+    await expect.poll(() => openPorts([service.port])).toEqual([service.port]);
+    const step = service.step({ timeoutMs: 300 }, { at: { step: 'stop' } });
+    await expect(adapter().stop(step)).rejects.toMatchObject(
+      failing(
+        'NotStopped',
+        `systemd (pid ${holder.pid}) still listens 0 s after the command: have the stop command stop its socket unit`,
+      ),
+    );
+  });
+
   it('fails naming a process that closed its port and lives on, also where a retry finds the port closed', async () => {
     await adapter().start(service.step({ env: { MODE: 'drain' } }));
     const stop = (time: number, settings = {}) =>
@@ -151,6 +163,60 @@ describe('stop', () => {
     await adapter().start(service.step());
     const step = service.step({ stop: ['false'] }, { at: { step: 'stop' } });
     await expect(adapter().stop(step)).rejects.toMatchObject({ type: 'CommandFailed' });
+  });
+});
+
+describe('a supervisor that lives on and holds the port for its workers', () => {
+  it('is spared: its workers must have ended, and be younger, release after release', async () => {
+    const { pid: supervisor, settings } = await service.supervise();
+    const at = (step: 'start' | 'stop', time: number) => service.step(settings, { at: { step, try: time } });
+    const started = new Set<string>();
+    for (const time of [1, 2]) {
+      const { note = '' } = await adapter().start(at('start', time));
+      started.add(/\(pid (\d+)\)/.exec(note)?.[1] ?? '');
+      expect(await adapter().preflight(at('start', time))).toContainEqual(
+        expect.objectContaining({ name: 'workers', outcome: 'pass' }),
+      );
+      await adapter().stop(at('stop', time));
+      expect(await openPorts([service.port])).toEqual([]);
+    }
+    expect([started.size, started.has(`${supervisor}`)]).toEqual([2, false]);
+    expect(() => process.kill(supervisor, 0)).not.toThrow();
+  });
+
+  it('is no reason to overlook a worker that closed its port and lives on', async () => {
+    writeFileSync(join(service.directory, 'drains'), '');
+    const { settings } = await service.supervise();
+    const { note = '' } = await adapter().start(service.step(settings));
+    const worker = /\(pid (\d+)\)/.exec(note)?.[1];
+    const stop = service.step({ ...settings, timeoutMs: 700 }, { at: { step: 'stop' } });
+    await expect(adapter().stop(stop)).rejects.toMatchObject(
+      failing('NotStopped', `node (pid ${worker}) listens no longer, but still runs`),
+    );
+  });
+
+  it('is no new worker, nor is one that the command still names after the stop', async () => {
+    const { pid: supervisor, settings } = await service.supervise();
+    const asItself = { ...settings, workers: ['echo', `${supervisor}`], timeoutMs: 2_000 };
+    await expect(adapter().start(service.step(asItself))).rejects.toMatchObject(
+      failing('NotStarted', `node (pid ${supervisor}) began before this start`),
+    );
+    const other = ['sh', '-c', `cat workers; test -e wanted || echo ${process.pid}`];
+    const stop = service.step({ ...settings, workers: other, timeoutMs: 700 }, { at: { step: 'stop' } });
+    await expect(adapter().stop(stop)).rejects.toMatchObject(failing('NotStopped', `(pid ${process.pid}): end it`));
+  });
+
+  it('is NO-GO before anything stops, where its command names nobody, something else, or what did not listen', async () => {
+    const { settings } = await service.supervise();
+    await adapter().start(service.step(settings));
+    const seen = async (workers: string[]) => {
+      const results = await adapter().preflight(service.step({ ...settings, workers }));
+      const { outcome, seen } = results.find(({ name }) => name === 'workers') ?? {};
+      return `${outcome}: ${seen}`;
+    };
+    expect(await seen(['true'])).toMatch(/^fail: true names no process, and port \d+: node \(pid \d+\) started none/);
+    expect(await seen(['echo', 'online'])).toContain('fail: echo online has to print pids alone, and printed "online"');
+    expect(await seen(['echo', `${process.pid}`])).toContain('started none of them');
   });
 });
 

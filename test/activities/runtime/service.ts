@@ -12,13 +12,16 @@ export interface Service {
   directory: string;
   port: number;
   publicPort: number;
-  step(runtime?: Partial<NonNullable<Runtime['processes']>>, options?: StepOptions): TestStep;
+  step(runtime?: Partial<Processes>, options?: StepOptions): TestStep;
   /** A process that is none of the service's, which listens on that port. */
   occupy(port: number): Promise<Server>;
   /** A process that began before whatever is started from now on; it listens once `go` is there. */
   startOld(): Promise<ChildProcess>;
+  /** One that lives on and holds the port for its workers; what starts and stops these, and names them. */
+  supervise(): Promise<{ pid: number; settings: Required<Pick<Processes, 'start' | 'stop' | 'workers'>> }>;
   remove(): Promise<void>;
 }
+type Processes = NonNullable<Runtime['processes']>;
 interface StepOptions {
   at?: Parameters<typeof stepContext>[0]['at'];
   open?: Runtime['open'];
@@ -35,6 +38,7 @@ const servers = ports.map(() => net.createServer((socket) => socket.end()));
 const listen = () => servers.forEach((server, index) => server.listen(Number(ports[index]), '127.0.0.1'));
 if (what === 'wait') { const timer = setInterval(() => fs.existsSync('go') && (clearInterval(timer), listen()), 10); console.log('waits'); }
 else listen();
+if (what === 'socket') process.title = 'systemd';
 if (what === 'crash') setTimeout(() => process.exit(1), 200);
 const work = () => {
   const worker = spawn('sleep', [process.env.WORKERS_LIVE]).once('exit', work);
@@ -50,7 +54,28 @@ require('node:fs').appendFileSync('pids', process.pid + '\\n');
 const fork = () => spawn('node', ['server.cjs', 'crash', process.argv[2]], { stdio: 'ignore' }).once('exit', fork);
 fork();
 `;
+/** Lives on, and holds the port for a worker, which it has as long as there is a file `wanted`; `workers` holds its pid. */
+const cluster = `
+const cluster = require('node:cluster');
+const fs = require('node:fs');
+fs.appendFileSync('pids', process.pid + '\\n');
+const told = new Set();
+let written;
+if (cluster.isPrimary) setInterval(() => {
+  const workers = Object.values(cluster.workers);
+  if (fs.existsSync('wanted') && workers.length === 0) workers.push(cluster.fork());
+  const ending = fs.existsSync('wanted') ? [] : workers.filter((worker) => !told.has(worker));
+  for (const worker of ending) told.add(worker), worker.process.kill();
+  const pids = workers.map((worker) => worker.process.pid).join('\\n');
+  if (pids !== written) fs.writeFileSync('workers', (written = pids));
+}, 20);
+else {
+  require('node:net').createServer((socket) => socket.end()).listen(Number(process.argv[2]), '127.0.0.1');
+  if (fs.existsSync('drains')) process.on('SIGTERM', () => { cluster.worker.disconnect(); setInterval(() => {}, 1000); });
+}
+`;
 const scripts = {
+  'cluster.cjs': cluster,
   'server.cjs': server,
   'supervisor.cjs': supervisor,
   'start.sh': `[ -z "\${GREETING:-}" ] || echo "$GREETING"\nsetsid nohup node server.cjs "\${MODE:-serve}" "$@" >log 2>&1 </dev/null &\necho $! >"pid.$1"\n`,
@@ -92,6 +117,12 @@ export async function makeService(): Promise<Service> {
       });
       await once(child.stdout, 'data');
       return child;
+    },
+    async supervise() {
+      writeFileSync(join(root, 'workers'), '');
+      const { pid = 0 } = spawn('node', ['cluster.cjs', `${port}`], { cwd: root, stdio: 'ignore' });
+      const settings = { start: ['touch', 'wanted'], stop: ['rm', '-f', 'wanted'], workers: ['cat', 'workers'] };
+      return { pid, settings };
     },
     async remove() {
       for (const occupant of servers) occupant.close();
