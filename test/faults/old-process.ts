@@ -23,6 +23,16 @@ const ways = {
   'the start command starts the old code': { start: ['sh', 'start.sh', '1.0.0'] },
   'one of the replicas has it': { start: ['sh', 'start.sh', '2.0.0'], replicas: true },
   'one behind the balancer has it': { start: ['sh', 'start.sh', '2.0.0'], balancer: true },
+  'one behind the balancer has it, and says that it is the new version': {
+    start: ['sh', 'start.sh', '2.0.0'],
+    balancer: true,
+    lies: true,
+  },
+  'it listens beside the new one, and says that it is that': {
+    old: 'sleeps',
+    start: ['sh', 'start-beside.sh', '2.0.0'],
+    lies: true,
+  },
   honest: { start: ['sh', 'start.sh', '2.0.0'] },
 } satisfies Record<string, Way>;
 
@@ -33,6 +43,8 @@ interface Way {
   between?: boolean;
   replicas?: boolean;
   balancer?: boolean;
+  /** Every version answers as the new one, so that no check can tell them apart: the ports of all instances are the definition's. */
+  lies?: boolean;
 }
 
 const server = `
@@ -81,7 +93,7 @@ async function release(way: Way, random: () => number): Promise<string | undefin
     writeFileSync(join(root, 'start-beside.sh'), `touch go\nsleep 0.3\n${begin}`);
     writeFileSync(join(root, 'stop.sh'), 'kill $(cat pids)\n');
     const old = async (port: number, ...more: string[]) => {
-      const child = spawn('python3', ['-u', 'server.py', '1.0.0', `${port}`, ...more], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] }); // prettier-ignore
+      const child = spawn('python3', ['-u', 'server.py', way.lies ? '2.0.0' : '1.0.0', `${port}`, ...more], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] }); // prettier-ignore
       await once(child.stdout, 'data');
       if (more.length === 0) await answering(port);
     };
@@ -91,7 +103,8 @@ async function release(way: Way, random: () => number): Promise<string | undefin
     if (way.replicas || way.balancer) {
       const others = 1 + Math.floor(random() * 3);
       const stale = Math.floor(random() * others);
-      for (let i = 0; i < others; i += 1) replicas.push(await replica(i === stale ? '1.0.0' : '2.0.0', servers));
+      for (let i = 0; i < others; i += 1)
+        replicas.push(await replica(i === stale && !way.lies ? '1.0.0' : '2.0.0', servers));
     }
     const balancer = way.balancer ? await balance(replicas, servers) : port;
     const expect = { status: 200, json: { version: '{version}' } };
@@ -106,9 +119,9 @@ async function release(way: Way, random: () => number): Promise<string | undefin
           start: way.start,
           // What sleeps was forgotten by its stop command, too.
           stop: way.stop ?? (way.old ? ['true'] : ['sh', 'stop.sh']),
-          ports: [port],
+          ports: way.lies ? replicas : [port],
           env: { PORT: `${port}` },
-          timeoutMs: way.stop ? 200 : 10_000,
+          timeoutMs: way.stop || (way.lies && way.balancer) ? 200 : 10_000,
         },
         open: 'at_start',
       },
