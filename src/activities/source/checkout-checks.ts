@@ -7,6 +7,7 @@ import { unasked, type StepContext } from '../context.js';
 import { changedFiles, differingFiles, filesInTheWay, nameFiles } from './changes.js';
 import { commitOf, gitOutput, gitRecords, isCheckout } from './git-command.js';
 import { checkSignature } from './signature.js';
+import { checkWhole } from './whole.js';
 
 /** @see Source.preflight */
 export async function checkSource(context: StepContext, release: Release): Promise<CheckResult[]> {
@@ -32,6 +33,7 @@ export async function checkSource(context: StepContext, release: Release): Promi
       nameFiles(inTheWay) || 'none',
       where,
     ),
+    await checkWhole(context, release, where),
   ];
   if (source.git?.version_file) results.push(await checkVersionFile(context, release, source.git.version_file, where));
   if (source.git?.changelog) results.push(await checkChangelog(context, release, source.git.changelog, where));

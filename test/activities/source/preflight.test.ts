@@ -22,6 +22,7 @@ describe('preflight of a Git source', () => {
         'checkout pass',
         'checkout-clean pass',
         'checkout-free pass',
+        'checkout-whole pass',
         'version-file pass',
         'changelog pass',
         'room-for-code pass',
@@ -41,6 +42,27 @@ describe('preflight of a Git source', () => {
     repository = makeRepository({ expected_changes: ['app.js'] });
     write(repository.live, { 'app.js': 'state\n', '.git/info/exclude': 'new.js\n', 'new.js': 'mine\n' });
     expect((await checks())['checkout-free']).toMatchObject({ outcome: 'fail', seen: 'app.js, new.js' });
+  });
+
+  it('names what no checkout would bring: submodules, and files of a filter that is not set up here', async () => {
+    repository = makeRepository();
+    const before = git(repository.live, 'rev-parse', 'HEAD');
+    git(repository.live, 'update-index', '--add', '--cacheinfo', `160000,${before},vendor/lib`);
+    git(repository.live, 'commit', '--quiet', '--message', 'a submodule');
+    const linked = git(repository.live, 'rev-parse', 'HEAD');
+    git(repository.live, 'checkout', '--quiet', before);
+    expect((await checks({ version: '3', sha: linked }))['checkout-whole']).toMatchObject({
+      outcome: 'fail',
+      seen: 'submodules, which no checkout switches: vendor/lib',
+    });
+    const attributes = { 'static/.gitattributes': '*.png filter=slipway-none diff=lfs -text\n*.svg filter=ours\n' };
+    const filtered = commit(repository.live, attributes);
+    git(repository.live, 'checkout', '--quiet', before);
+    const seen = async () => (await checks({ version: '4', sha: filtered }))['checkout-whole']?.seen;
+    git(repository.live, 'config', 'filter.ours.smudge', 'cat');
+    expect(await seen()).toBe('filter=slipway-none is not set up here: git config');
+    git(repository.live, 'config', 'filter.slipway-none.process', 'true');
+    expect(await seen()).toBe('it does');
   });
 
   it('fails when version file or changelog name another version', async () => {
