@@ -14,6 +14,7 @@ import { obstacles, readers } from './obstacles.js';
 import { programOf } from './programs.js';
 import { tryRights } from './rights.js';
 import { checkServer } from './server.js';
+import { checkUsed } from './used.js';
 
 /** Every check runs and is shown, whatever the others say. Changes nothing but scratch that it drops. */
 export async function checkDatabase(context: StepContext, link: Link): Promise<CheckResult[]> {
@@ -57,6 +58,7 @@ export async function checkDatabase(context: StepContext, link: Link): Promise<C
       () => withSession(link.backup, link.run, (session) => readers(store, session)),
       () => withSession(link.admin, link.run, (session) => obstacles(store, session)),
       () => withSession(link.admin, link.run, (session) => checkServer(store, session)),
+      () => withSession(link.admin, link.run, (session) => checkUsed(context, link, session)),
       () => checkTools(context, link),
       () => checkRoom(context, link),
     ]),

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkServer } from '../../../../src/activities/data/postgres/server.js';
@@ -32,6 +34,32 @@ describe('the checks before a release', () => {
     expect(results.find(({ name }) => name === 'shop: room for the backup')?.expected).toContain(
       ` free in ${shop.folder}/kept/`,
     );
+  });
+
+  it('warn where an application runs of which no session is in the database that the definition names', async () => {
+    const inUse = async (port: number) => {
+      const processes = { start: ['true'], stop: ['true'], ports: [port], env: {}, timeoutMs: 1_000 };
+      const definition = { ...shop.context.definition, runtime: { processes, open: 'at_start' as const } };
+      const results = await shop.store.preflight({ ...shop.context, definition });
+      const found = results.find(({ name }) => name === 'shop: in use');
+      return found && [found.outcome, found.must, found.seen];
+    };
+    const application = createServer().listen(0, '127.0.0.1');
+    await once(application, 'listening');
+    const { port } = application.address() as AddressInfo;
+    const none = `none: see that what runs uses ${shop.name}, and no other`;
+    expect(await inUse(port)).toEqual(['fail', 'warn', none]);
+    // Neither our own sessions nor those of other roles are the application's.
+    const [other, own] = [shop.superuserUrl, shop.ownerUrl].map(
+      (connectionString) => new Client({ connectionString, application_name: 'api' }),
+    );
+    await other!.connect();
+    expect(await inUse(port)).toEqual(['fail', 'warn', none]);
+    await own!.connect();
+    expect(await inUse(port)).toEqual(['pass', 'warn', expect.stringMatching(/^api from /)]);
+    await Promise.all([other!.end(), own!.end()]);
+    await new Promise((closed) => application.close(closed));
+    expect(await inUse(port)).toBeUndefined();
   });
 
   it('find that no connection is left for us', async () => {
