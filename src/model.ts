@@ -107,6 +107,8 @@ export interface Runtime {
     stop: Argv;
     /** Exit code 0 once all runs, another one once nothing does. */
     status?: Argv;
+    /** Prints the pids of the system's own processes, where a supervisor that lives on holds the ports for them: these, not it, are stopped and started. */
+    workers?: Argv;
     /** Closed ports, and the end of what listened there, prove the stop; a listener that is younger than the step proves the start. */
     ports: number[];
     env: Record<string, string>;
@@ -153,7 +155,8 @@ export type Database =
 
 export interface Migrations {
   sequelize?: MigratingTool;
-  alembic?: MigratingTool & { runs?: Argv };
+  /** `heads` @default 'one' */
+  alembic?: MigratingTool & { runs?: Argv; heads?: 'one' | 'several' };
   django?: MigratingTool & { runs?: Argv };
   command?: MigratingTool & { applied: Argv; heads: Argv; upgrade: Argv; downgrade?: Argv };
 }

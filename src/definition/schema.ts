@@ -113,6 +113,11 @@ export const sections = {
       start: argv().describe('Starts everything'),
       stop: argv().describe('Stops everything'),
       status: argv().describe('Exit code 0 once all runs, another one once nothing does').optional(),
+      workers: argv()
+        .describe(
+          "Prints the system's own pids, where a supervisor that lives on holds the ports for them (pm2's cluster mode); these must have ended, and be younger, in its place",
+        )
+        .optional(),
       ports: list(port()).describe(
         'Closed ports, and the end of what listened there, prove the stop; a younger listener proves the start',
       ),
@@ -184,7 +189,14 @@ export const sections = {
 
   migrations: object({
     sequelize: object(migrationTool).describe('sequelize-cli').optional(),
-    alembic: object({ ...migrationTool, runs: argv().describe('How alembic is called ([alembic])').optional() })
+    alembic: object({
+      ...migrationTool,
+      runs: argv().describe('How alembic is called ([alembic])').optional(),
+      heads: z
+        .enum(['one', 'several'], { error: 'one or several' })
+        .describe('Whether a release may have several heads, all of which are applied (one)')
+        .optional(),
+    })
       .describe('alembic')
       .optional(),
     django: object({

@@ -11,12 +11,13 @@ export async function checkAlembic(context: StepContext, directory?: string): Pr
   const where = context.definition.positions['migrations.alembic'] ?? 'unasked';
   const { version } = context.run;
   const heads = headsOf(await graphOf(context, version));
+  const several = context.definition.migrations?.alembic?.heads === 'several';
   const one = unasked(
     'migration-heads',
-    heads.length === 1,
-    `the migrations of ${version.version} have exactly one head`,
+    heads.length === 1 || (several && heads.length > 1),
+    `the migrations of ${version.version} have ${several ? 'heads' : 'exactly one head'}`,
     heads.length > 1
-      ? `${heads.join(', ')}: merge them with alembic merge`
+      ? `${heads.join(', ')}${several ? '' : ': merge them with alembic merge, or say migrations.alembic.heads: several'}`
       : (heads[0] ?? 'none: there is no alembic.ini with revisions; say where by migrations.alembic.directory'),
     where,
   );

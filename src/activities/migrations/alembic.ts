@@ -1,5 +1,5 @@
 import { fail, rootMessage } from '../../errors.js';
-import type { StepResult } from '../../model.js';
+import type { Definition, StepResult } from '../../model.js';
 import type { StepContext } from '../context.js';
 import { checkAlembic } from './alembic-checks.js';
 import { readGraph, withAncestors } from './alembic-graph.js';
@@ -31,13 +31,17 @@ export const alembic: MigrationTool = {
   upgrade,
   downgradeTo,
   commands: (definition) => ({
-    upgrade: [alembicLine(definition, 'upgrade', 'head')],
+    upgrade: [alembicLine(definition, 'upgrade', targetOf(definition))],
     downgrade: (revisions) =>
       revisions.length === 0
         ? []
         : [`${alembicLine(definition, 'downgrade')} …, which takes back ${revisions.join(', ')}`],
   }),
 };
+
+function targetOf({ migrations }: Definition): string {
+  return migrations?.alembic?.heads === 'several' ? 'heads' : 'head';
+}
 
 async function applied(context: StepContext, url?: string): Promise<string[]> {
   const rows = await alembicRows(context, url);
@@ -51,17 +55,17 @@ async function upgrade(context: StepContext, directory: string, wanted: string[]
   return applyPending(context, wanted, {
     applied: () => applied(context, url),
     run: () => runUpgrade(context, directory, url),
-    command: 'alembic upgrade head',
+    command: `alembic upgrade ${targetOf(context.definition)}`,
     live: url === undefined,
     reason: pythonError,
   });
 }
 
 async function runUpgrade(context: StepContext, directory: string, url?: string): Promise<void> {
-  if (url === undefined)
-    return void (await context.change('migrate', alembicRequest(context, directory, ['upgrade', 'head'])));
+  const argv = ['upgrade', targetOf(context.definition)];
+  if (url === undefined) return void (await context.change('migrate', alembicRequest(context, directory, argv)));
   await demandFollows(context, url, (elsewhere) => alembicRequest(context, directory, ['current'], elsewhere));
-  await context.read(alembicRequest(context, directory, ['upgrade', 'head'], await leadingTo(context, url)));
+  await context.read(alembicRequest(context, directory, argv, await leadingTo(context, url)));
 }
 
 async function downgradeTo(context: StepContext, directory: string, wanted: string[]): Promise<StepResult> {

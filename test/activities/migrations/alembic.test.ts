@@ -109,7 +109,7 @@ version_locations =
     for (const head of ['b', 'c']) expect(heads.stdout).toMatch(new RegExp(`^${head} `, 'm'));
     expect((await using(one).preflight())[0]).toMatchObject({
       outcome: 'fail',
-      seen: 'b, c: merge them with alembic merge',
+      seen: 'b, c: merge them with alembic merge, or say migrations.alembic.heads: several',
     });
     const merged = release('2', { 'plugins/mail/versions/2026/m.py': revision('m', ['b', 'c']) });
     await using(merged, { previous: one }).upgrade();
@@ -128,7 +128,11 @@ version_locations =
   it('is NO-GO with two heads, and names both; `current` may print log lines', async () => {
     const release = project.release('1', forked);
     expect(await using(release).preflight()).toMatchObject([
-      { name: 'migration-heads', outcome: 'fail', seen: 'b, c: merge them with alembic merge' },
+      {
+        name: 'migration-heads',
+        outcome: 'fail',
+        seen: 'b, c: merge them with alembic merge, or say migrations.alembic.heads: several',
+      },
       { name: 'migration-tool', outcome: 'pass', seen: 'current: none' },
     ]);
     const merged = project.release('2', { ...forked, m: revision('m', ['b', 'c']) });
@@ -137,6 +141,23 @@ version_locations =
       { outcome: 'pass', seen: 'm' },
       { outcome: 'pass', seen: 'current: m' },
     ]);
+  });
+
+  it('C2: applies all heads where the definition says that there may be several, and takes them back', async () => {
+    const heads = 'several' as const;
+    const first = project.release('1', { root: revision('root') });
+    await using(first).upgrade();
+    const release = project.release('2', forked);
+    const allowed = using(release, { alembic: { heads }, previous: first, at: { try: 2 } });
+    expect((await allowed.preflight())[0]).toMatchObject({ outcome: 'pass', seen: 'b, c' });
+    expect((await allowed.upgrade()).note).toMatch(/^b, c applied/);
+    expect(await ask('SELECT version_num FROM alembic_version ORDER BY 1')).toEqual([
+      { version_num: 'b' },
+      { version_num: 'c' },
+    ]);
+    const back = using(release, { alembic: { heads }, previous: first, at: { undo: true } });
+    expect((await back.downgrade(['root'])).data).toEqual({ undone: ['b', 'c'] });
+    expect([await exists('b'), await exists('c'), await exists('root')]).toEqual([false, false, true]);
   });
 
   it('is NO-GO where the tool is missing in the very place, or reads another database', async () => {
