@@ -32,6 +32,8 @@ export const bench: Bench = {
 };
 
 const sh = promisify(execFile);
+const verified = 'ours: restored, verified';
+const restored = 'pg_restore -j2 into an empty database';
 
 async function measureAll(
   leads: Leads,
@@ -43,6 +45,7 @@ async function measureAll(
   const version = await major(leads);
   const { path: pgDump } = await tools.postgres('pg_dump', version);
   const { path: pgRestore } = await tools.postgres('pg_restore', version);
+  const { path: vacuumdb } = await tools.postgres('vacuumdb', version);
   const [plain, piped] = [join(folder, 'plain.dump'), join(folder, 'piped.zst')];
   let ours = { bytes: 0 };
   const pipe = (script: string, ...argv: string[]) => sh('bash', ['-c', `set -o pipefail; ${script}`, 'bash', ...argv]);
@@ -68,8 +71,11 @@ async function measureAll(
     await leads.beside('DROP DATABASE IF EXISTS peer WITH (FORCE)');
     await leads.beside('CREATE DATABASE peer TEMPLATE template0');
   };
+  const intoEmpty = async () => void (await fresh(), await sh(pgRestore, ['-j2', '-d', leads.urlOf('peer'), plain]));
   const restores = await interleave(
     [
+      { name: verified, run: () => store.prove(context, folder, backup) },
+      { name: restored, run: intoEmpty },
       {
         name: 'ours: restored beside, verified, analyzed',
         run: async () => {
@@ -78,8 +84,8 @@ async function measureAll(
         },
       },
       {
-        name: 'pg_restore -j2 into an empty database',
-        run: async () => void (await fresh(), await sh(pgRestore, ['-j2', '-d', leads.urlOf('peer'), plain])),
+        name: 'pg_restore -j2 into an empty database, ANALYZE',
+        run: async () => void (await intoEmpty(), await sh(vacuumdb, ['-qZ', '-j2', '-d', leads.urlOf('peer')])),
       },
     ],
     rounds,
@@ -92,9 +98,7 @@ async function measureAll(
   const sizes = { ours: ours.bytes, plain: (await stat(plain)).size, piped: (await stat(piped)).size };
   const against = round(pairedRatio(dumps, 'ours: dumped, hashed, decoded', 'pg_dump -Fc'));
   const againstZstd = round(pairedRatio(dumps, 'ours: dumped, hashed, decoded', 'pg_dump -Fc -Z0 | zstd -1'));
-  const restore = round(
-    pairedRatio(restores, 'ours: restored beside, verified, analyzed', 'pg_restore -j2 into an empty database'),
-  );
+  const restore = round(pairedRatio(restores, verified, restored));
   const putBack = round(quantile(back.ours, 0.5));
   const [quiet, busy] = [round(Math.max(...back.quiet)), round(Math.max(...back.busy))];
   const mb = (bytes: number) => round(bytes / 1e6);
@@ -102,7 +106,7 @@ async function measureAll(
     text: [
       tableOf(dumps, 'pg_dump -Fc'),
       `size: ours ${mb(sizes.ours)} MB, pg_dump -Fc ${mb(sizes.plain)} MB, zstd -1 ${mb(sizes.piped)} MB`,
-      tableOf(restores, 'pg_restore -j2 into an empty database'),
+      tableOf(restores, restored),
       tableOf({ 'standby copy': back.copy, 'cp and sync of its files': back.cp }, 'cp and sync of its files'),
       tableOf({ 'ours: put back': back.ours, 'pg_restore --clean on live': back.clean }, 'pg_restore --clean on live'),
       `longest gap: ${quiet} ms with the application stopped, ${busy} ms with 20 clients reconnecting at once; --clean broke the application for ${round(Math.max(...back.broken))} ms`,

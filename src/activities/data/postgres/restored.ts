@@ -92,7 +92,7 @@ async function restoreAll(
   analyze: boolean,
 ): Promise<void> {
   context.progress(`restoring ${backup.file} into ${name}`);
-  await restoreFile(context, link, session, name, path);
+  await restoreFile(context, link, session, name, path, backup);
   context.progress(`comparing ${name} with the manifest`);
   const [differences] = await Promise.all([
     findDifferences(link, name, backup),
@@ -111,18 +111,29 @@ async function restoreAll(
   );
 }
 
-/** A materialized view over a table under FORCE ROW LEVEL SECURITY cannot be filled once its policies stand: they come last. */
+/**
+ * A materialized view over a table under FORCE ROW LEVEL SECURITY cannot be filled once its policies stand, nor a foreign key checked:
+ * they come last, in a pass of their own, where there are any.
+ */
 async function restoreFile(
   context: StepContext,
   link: Link,
   session: Session,
   name: string,
   path: string,
+  backup: StoreBackup,
 ): Promise<void> {
   const pgRestore = await programOf(context, link, 'pg_restore', await serverMajor(session));
   const list = join(context.folder, `${name}.list`);
   const address = atDatabase(link.admin, name);
+  const restore = (...which: string[]) =>
+    context.read(
+      link.inside
+        ? pgRestore.on(address, [...which, ...restoreArguments(name)], { inputFile: path })
+        : pgRestore.on(address, [...which, '--jobs=2', ...restoreArguments(name), path]),
+    );
   try {
+    if (!hidesRows(backup)) return void (await restore());
     await context.read(
       link.inside
         ? pgRestore.on(address, ['--list'], { inputFile: path, outputFile: list })
@@ -132,19 +143,19 @@ async function restoreFile(
     const passes = [lines.filter((line) => !isPolicy(line)), lines.filter(isPolicy)].filter((pass) => pass.length > 0);
     for (const pass of passes) {
       await replaceFile(list, `${pass.join('\n')}\n`);
-      await withList(context, link, list, (seen) =>
-        context.read(
-          link.inside
-            ? pgRestore.on(address, [`--use-list=${seen}`, ...restoreArguments(name)], { inputFile: path })
-            : pgRestore.on(address, [`--use-list=${seen}`, '--jobs=2', ...restoreArguments(name), path]),
-        ),
-      );
+      await withList(context, link, list, (seen) => restore(`--use-list=${seen}`));
     }
   } catch (error) {
     throw whyUnread(error, `${path} does not restore into ${name}`);
   } finally {
     await rm(list, { force: true });
   }
+}
+
+/** Whether any table of it is under ROW LEVEL SECURITY. */
+function hidesRows({ catalog }: StoreBackup): boolean {
+  const { policies = [], relations = [] } = catalog;
+  return policies.length > 0 || relations.some((line) => line.includes(' rls t '));
 }
 
 /** Lends the list as pg_restore sees it: inside a service it is put there, where standard input is the archive's. */
