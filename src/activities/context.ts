@@ -45,6 +45,8 @@ export interface StepContext {
   readonly home: string;
   /** Folder that all environments of this host share. */
   readonly shared: string;
+  /** Folder of the definitions. */
+  readonly systems: string;
   readonly env: EnvFile;
   readonly tools: Tools;
   /** Aborted only when a person's cancel has to reach the step. */

@@ -270,6 +270,7 @@ function makeContext(host: Host, own: Own): StepContext {
     folder,
     home: home(host, run.environment),
     shared: host.root,
+    systems: host.systems,
     env,
     tools: host.tools,
     cancelled: beats.cancelled,

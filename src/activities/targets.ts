@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sharedDatabases } from '../definition/load.js';
 import { fail } from '../errors.js';
 import { readJson, writeAtomic } from '../lib/files.js';
 import type { CheckResult } from '../model.js';
@@ -45,8 +46,17 @@ export async function noteTargets({ home }: Pick<StepContext, 'home'>, targets: 
   await writeAtomic(pathIn(home), JSON.stringify(targets, null, 2));
 }
 
-/** Whether another environment of this host meant the same store when it last ran. `validate` sees names; two env files may hold one URL. */
+/**
+ * Whether another environment has the same store: certain where both definitions, with their env files as they are now, lead to one place; likely where it
+ * had that name on that server when it last ran.
+ */
 export async function checkOwnData(context: Step): Promise<CheckResult[]> {
+  const certain = await sharedDatabases(context.systems, context.definition);
+  if (certain.length > 0) {
+    const result = unasked('own-data', false, expected, certain.join('; '));
+    // A definition that was drafted meanwhile must not hold up a rollback.
+    return [context.run.kind === 'rollback' ? { ...result, must: 'warn' } : result];
+  }
   const own = Object.entries(context.pinned.targets).filter(([, target]) => target !== null) as [string, Target][];
   if (own.length === 0) return [];
   const shared: string[] = [];
@@ -56,15 +66,12 @@ export async function checkOwnData(context: Step): Promise<CheckResult[]> {
       if (Object.values(theirs).some((other) => other && isSame(target, other)))
         shared.push(`${name} is ${told(target)}, which ${environment} had when it last ran`);
   }
-  const result = unasked(
-    'own-data',
-    shared.length === 0,
-    'no other environment of this host has this data',
-    shared.join('; ') || 'none has',
-  );
+  const result = unasked('own-data', shared.length === 0, expected, shared.join('; ') || 'none has');
   // A clone of a server's files names itself as its origin does.
   return [{ ...result, must: 'warn' }];
 }
+
+const expected = 'no other environment of this host has this data';
 
 function isSame(one: Target, other: Target): boolean {
   return one.system === other.system && one.name === other.name;

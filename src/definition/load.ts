@@ -69,16 +69,22 @@ export async function validateFile(
     claims.push(...claimsOf(definition));
     warnings.push(...cautions(name, file!, checked, people.people));
   }
-  errors.push(...people.errors, ...conflicts(claims, await claimsOfOthers(full)));
+  errors.push(...people.errors, ...conflicts(claims, await claimsIn(dirname(full), full)));
   return { environments, errors: inOrder(errors), warnings: inOrder(warnings) };
 }
 
-/** Sound environments of the other files of the folder: what these get wrong is told when they are validated. */
-async function claimsOfOthers(path: string): Promise<Claim[]> {
+/** A line for each database of this environment that another one of the folder names as its own, as both read on this machine now. */
+export async function sharedDatabases(dir: string, definition: Definition): Promise<string[]> {
+  const own = claimsOf(definition).filter(({ what }) => what.startsWith('database '));
+  return conflicts(own, await claimsIn(dir));
+}
+
+/** Of the sound environments of the folder's files, but for one: what these get wrong is told when they are validated. */
+async function claimsIn(dir: string, except?: string): Promise<Claim[]> {
   const claims: Claim[] = [];
-  for (const other of await definitionFiles(dirname(path), [])) {
-    if (other === path) continue;
-    const { file } = await readDefinition(other);
+  for (const path of await definitionFiles(dir, [])) {
+    if (path === except) continue;
+    const { file } = await readDefinition(path);
     for (const name of file?.environments.keys() ?? []) {
       const { input, tree } = checkEnvironment(file!, name);
       if (input) claims.push(...claimsOf(resolveDefinition(file!.system, name, input, tree)));

@@ -77,6 +77,7 @@ export function stepContext({
     folder,
     home,
     shared: home,
+    systems: join(home, 'systems'),
     env,
     tools: findTools(),
     cancelled: cancel.signal,

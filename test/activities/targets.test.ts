@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,6 +12,7 @@ import {
 } from '../../src/activities/targets.js';
 import { makeFolder } from '../../src/lib/files.js';
 import type { Definition, Plan } from '../../src/model.js';
+import { shop } from '../definition/fixture.js';
 import { freshDatabase, type TestDatabase } from '../stack/database.js';
 import { definitionOf, stepContext } from './step-context.js';
 
@@ -80,6 +81,27 @@ describe('the data that a run was planned for', () => {
         seen: expect.stringMatching(/^main is database .*, which cafe\/test had/) as string,
       },
     ]);
+  });
+
+  it('is no other environment’s, where both env files lead to it now: NO-GO for a release, a warning for a rollback', async () => {
+    const [systems, other] = [join(root, 'systems'), join(root, 'cafe')];
+    for (const folder of [systems, other]) mkdirSync(folder);
+    writeFileSync(join(other, '.env'), `DATABASE_URL='${database!.ownerUrl}'\n`);
+    const cafe = shop.replace('system: shop', 'system: cafe').replace('/srv/shop', other);
+    writeFileSync(join(systems, 'cafe.yaml'), cafe);
+    const named: Definition = { ...definition, env_file: '.env', positions: { host: 'systems/shop.yaml:4' } };
+    const own = { ...step(database!, {}, named), systems };
+    const seen = expect.stringMatching(
+      /shop\/test: expected a database localhost:\d+\/\w+ of its own on host localhost, got that of cafe\/production/,
+    ) as string;
+    const [refused, ...more] = await checkOwnData(own);
+    expect([refused, more]).toEqual([{ ...refused, name: 'own-data', outcome: 'fail', seen }, []]);
+    expect(refused?.must).toBe('must');
+    expect(await checkOwnData({ ...own, run: { ...own.run, kind: 'rollback' } })).toMatchObject([
+      { outcome: 'fail', must: 'warn', seen },
+    ]);
+    const elsewhere = { ...step(another!, {}, named), systems, shared: other };
+    expect(await checkOwnData(elsewhere)).toEqual([]);
   });
 
   function step(from: TestDatabase, targets: Targets = {}, of = definition): Step {

@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listEnvironments, loadDefinition, validateFile } from '../../src/definition/load.js';
@@ -225,6 +226,68 @@ describe('validateFile', () => {
       ),
     ]);
     for (const server of ['localhost', '127.0.0.1']) expect(await claimed(server), server).toEqual([]);
+  });
+
+  it('reads the env files that are on this machine: one database behind two variables is refused, and no word of a login is shown', async () => {
+    const claimed = async (one: string, other: string, ways = ['postgres: { url: $DATABASE_URL }', 'processes: {']) => {
+      let found: string[] = [];
+      const files = { '../shop/.env': `DATABASE_URL='${one}'\n`, '../cafe/.env': `DATABASE_URL='${other}'\n` };
+      await inSystems(files, async (dir) => {
+        mkdirSync(dir);
+        for (const [system, port] of [
+          ['shop', 8080],
+          ['cafe', 8081],
+        ] as const) {
+          const here = edited(shop, 'directory: /srv/shop', `directory: ${join(dir, '..', system)}`);
+          const named = edited(edited(here, 'system: shop', `system: ${system}`), 'ports: [8080]', `ports: [${port}]`);
+          const runtime = /processes:\n(?: {4}.*\n)+/.exec(named)![0];
+          const own = ways[1] === 'compose' ? edited(named, runtime, 'compose: {}\n') : named;
+          writeFileSync(join(dir, `${system}.yaml`), edited(own, 'postgres: { url: $DATABASE_URL }', ways[0]!));
+        }
+        found = (await validateFile(join(dir, 'cafe.yaml'))).errors;
+      });
+      return found;
+    };
+    const refused = (where: string): unknown[] => [
+      expect.stringContaining(
+        `cafe/production: expected a database ${where} of its own on host localhost, got that of shop`,
+      ),
+    ];
+    const one = 'postgresql://shop:tell-nobody@localhost/orders';
+    const found = await claimed(one, 'postgresql+psycopg://cafe:not-this@127.0.0.1:5432/orders?sslmode=disable');
+    expect(found).toEqual(refused('localhost:5432/orders'));
+    expect(found.join()).not.toMatch(/tell-nobody|not-this/);
+    expect(await claimed(one, one.replace('orders', 'menus'))).toEqual([]);
+    expect(await claimed(one, one.replace('localhost', 'localhost:5433'))).toEqual([]);
+    // Each project has a network, and so a `db`, of its own.
+    const inside = ['postgres: { url: $DATABASE_URL, in: db }', 'compose'];
+    expect(await claimed('postgresql://u:secret@db/app', 'postgresql://u:secret@db/app', inside)).toEqual([]);
+    // What does not read as a URL is compared by its name alone, and never shown.
+    expect(await claimed('tell-nobody', 'tell-nobody')).toEqual([]);
+  });
+
+  it('reads the compose files that are on this machine: two projects that publish one port are refused', async () => {
+    const compose = (ports: string) => `services: { web: { image: web, ports: [${ports}] } }\n`;
+    const files = {
+      '../shop/compose.yaml': compose('"127.0.0.1:8100:80", "9000-9002:9000-9002"'),
+      '../shop/.env': '',
+      '../cafe/compose.yaml': compose('"${WEB_PORT:-8100}:80", 9001:80'),
+      '../cafe/.env': '',
+    };
+    await inSystems(files, async (dir) => {
+      mkdirSync(dir);
+      for (const system of ['shop', 'cafe']) {
+        const here = edited(shop, 'directory: /srv/shop', `directory: ${join(dir, '..', system)}`);
+        const runtime = /processes:\n(?: {4}.*\n)+/.exec(here)![0];
+        const text = edited(edited(here, 'system: shop', `system: ${system}`), runtime, 'compose: {}\n');
+        writeFileSync(join(dir, `${system}.yaml`), text);
+      }
+      const ports = async () =>
+        (await validateFile(join(dir, 'cafe.yaml'))).errors.map((line) => /expected a (port \S+)/.exec(line)?.[1]);
+      expect(await ports()).toEqual(['port 8100', 'port 9001']);
+      writeFileSync(join(dir, '..', 'cafe', '.env'), 'WEB_PORT=8200\n');
+      expect(await ports()).toEqual(['port 9001']);
+    });
   });
 
   it('refuses one compose project for two folders of the same name', async () => {

@@ -1,13 +1,11 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { projectOf } from '../../../definition/claims.js';
+import { composeFilesIn } from '../../../definition/compose-files.js';
 import { fail } from '../../../errors.js';
 import type { Argv, Definition, Runtime } from '../../../model.js';
 
 export type ComposeSettings = NonNullable<Runtime['compose']>;
-
-const defaults = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
-const overrides = defaults.map((name) => name.replace(/\.(ya?ml)$/, '.override.$1'));
 
 export function composeOf({ environment, runtime }: Definition): ComposeSettings {
   if (!runtime.compose) throw fail('BadDefinition', `${environment}: runtime has no compose`);
@@ -28,13 +26,9 @@ export function isPlugin({ runtime }: Definition): boolean {
   return basename(runtime.compose?.program?.[0] ?? 'docker') === 'docker';
 }
 
-/** The files that compose reads, relative to the checkout: the definition's, else those that compose looks for itself. */
+/** The files that compose reads, relative to the checkout. */
 export function composeFiles(definition: Definition): string[] {
-  const named = composeOf(definition).files;
-  if (named) return named;
-  const there = (names: string[]) => names.filter((name) => existsSync(join(definition.directory, name))).slice(0, 1);
-  const found = there(defaults);
-  return found.length > 0 ? [...found, ...there(overrides)] : ['compose.yaml'];
+  return composeFilesIn(definition.directory, composeOf(definition));
 }
 
 /** Before the first release there may be none yet. */
