@@ -13,12 +13,13 @@ import { runInterruptions } from '../test/faults/interruptions.js';
 import { runKills } from '../test/faults/kills.js';
 import { runOldProcesses } from '../test/faults/old-process.js';
 import { runPutBacks } from '../test/faults/put-back.js';
+import { runServiceKills } from '../test/faults/service-kills.js';
 import { runServerKills } from '../test/faults/server-kills.js';
 import { runStarts } from '../test/faults/starts.js';
 import { runTakeovers } from '../test/faults/takeovers.js';
 import { runWholeReleases } from '../test/faults/whole-releases.js';
-import { dockerWorks } from '../test/stack/docker.js';
 import { tryVersion } from '../test/faults/versions.js';
+import { dockerWorks } from '../test/stack/docker.js';
 import { majors, NotHere } from '../test/stack/postgres-versions.js';
 
 interface Settings {
@@ -99,6 +100,16 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
     say(
       `server-kills: ${runs} kills, ${broken} in the middle, ${orphans} folders left and reported, ${faults.length} faults`,
     );
+    return faults.length === 0;
+  },
+  /** The same where the database is inside a compose service, with the worker, the tool and the docker client killed, too. */
+  async 'service-kills'({ count = 63, seed, say }) {
+    if (!dockerWorks) {
+      say('service-kills: left out, since no docker engine answers here');
+      return true;
+    }
+    const { runs, broken, faults } = await runServiceKills({ seed, count, say });
+    say(`service-kills: ${runs} kills, ${broken} in the middle, ${faults.length} faults`);
     return faults.length === 0;
   },
   async C16({ count = 100, seed, say }) {

@@ -15,6 +15,8 @@ import { run } from './shop.js';
 export interface ComposeShop {
   store: Store;
   context: TestStep;
+  /** Of an attempt that follows one which was killed. */
+  again: TestStep;
   definition: Definition;
   folder: string;
   name: string;
@@ -25,8 +27,12 @@ export interface ComposeShop {
   databases(): Promise<string[]>;
   /** URLs in env_file as one writes them: for the network (`db:5432`) or for this host. */
   env(place: string): void;
+  /** The project with its volume is gone; a new server in a fresh one has the roles again, and an empty database. */
+  anew(): Promise<void>;
   /** Up again, with that published port, or none. */
   up(publish: boolean): Promise<void>;
+  /** Once the server does, after it was started again. */
+  answering(): Promise<void>;
   docker: typeof docker;
   container(): string;
   remove(): void;
@@ -55,17 +61,22 @@ export async function makeComposeShop(): Promise<ComposeShop> {
   };
   try {
     await up(true);
-    const database = await createDatabase(superuser, 'shop');
+    let database = await createDatabase(superuser, 'shop');
     const env = join(folder, '.env');
+    const own = { ...definition, databases: { main: { postgres: connections } } };
+    const context = (attempt: number) =>
+      stepContext({ definition: own, folder: join(folder, 'run'), home: folder, env, attempt });
     const shop: ComposeShop = {
-      definition: { ...definition, databases: { main: { postgres: connections } } },
+      definition: own,
       folder,
       name: database.name,
       port,
       store: postgresStore('main', connections),
       get context() {
-        const own = { ...definition, databases: { main: { postgres: connections } } };
-        return stepContext({ definition: own, folder: join(folder, 'run'), home: folder, env });
+        return context(1);
+      },
+      get again() {
+        return context(2);
       },
       sql: (text) => run(database.ownerUrl, text),
       beside: (text) => run(superuser, text),
@@ -87,7 +98,14 @@ export async function makeComposeShop(): Promise<ComposeShop> {
             .join(''),
         );
       },
+      anew: async () => {
+        compose('down', '--volumes', '--timeout', '5');
+        await up(true);
+        database = await createDatabase(superuser, 'shop');
+        shop.env('db:5432');
+      },
       up,
+      answering: () => answering(superuser),
       docker,
       container: () => compose('ps', '--quiet', 'db'),
       remove: () => {

@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { Client } from 'pg';
 import type { StandbyRecord, StoreBackup } from '../../../../src/activities/data/contract.js';
+import { stores } from '../../../../src/activities/data/lookup.js';
 import { postgresStore } from '../../../../src/activities/data/postgres/store.js';
+import type { Definition } from '../../../../src/model.js';
 import { definitionOf, stepContext } from '../../step-context.js';
 
 export interface Killed {
@@ -14,9 +16,11 @@ export interface Killed {
   at: number | string[];
   /** null: before the statement is sent. */
   delayMs: number | null | 'answered';
+  /** Where the store is not the plain shop, but the one database that this definition has. */
+  definition?: Definition;
 }
 
-const { folder, env, act, argument, at, delayMs } = JSON.parse(readFileSync(0, 'utf8')) as Killed;
+const { folder, env, act, argument, at, delayMs, definition } = JSON.parse(readFileSync(0, 'utf8')) as Killed;
 // eslint-disable-next-line @typescript-eslint/unbound-method
 const send = Client.prototype.query as (...values: unknown[]) => unknown;
 let passed = 0;
@@ -38,8 +42,15 @@ function isIt(statement: unknown): boolean {
   return passed === (typeof at === 'number' ? at : at.length);
 }
 
-const context = stepContext({ definition: definitionOf(folder), folder: `${folder}/run`, home: folder, env });
-const store = postgresStore('shop', { url: '$SHOP_URL', backup_url: '$SHOP_BACKUP_URL', admin_url: '$SHOP_ADMIN_URL' });
+const context = stepContext({
+  definition: definition ?? definitionOf(folder),
+  folder: `${folder}/run`,
+  home: folder,
+  env,
+});
+const plain = { url: '$SHOP_URL', backup_url: '$SHOP_BACKUP_URL', admin_url: '$SHOP_ADMIN_URL' };
+const [declared] = definition ? stores(definition) : [];
+const store = declared ?? postgresStore('shop', plain);
 if (act === 'backup') await store.backup(context, `${folder}/cut`);
 if (act === 'standby') await store.standby(context);
 if (act === 'swapIn') await store.swapIn(context, argument as StandbyRecord);
