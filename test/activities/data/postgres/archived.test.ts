@@ -1,5 +1,11 @@
+import { execFile } from 'node:child_process';
+import { appendFile, chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import type { StepContext } from '../../../../src/activities/context.js';
+import { startPostgres, type PostgresServer } from '../../../../src/lib/dev-servers.js';
 import { killableServer } from '../../../stack/killable-server.js';
 import { makeShop } from './shop.js';
 
@@ -44,4 +50,50 @@ it('where WAL is archived, proofs and rehearsals go to a throwaway server, and w
     await shop.close();
     await server.end();
   }
-}, 60_000);
+}, 180_000);
+
+it('while a standby is connected, a proof sends it nothing: it is made on a throwaway server, and on the live one again once the standby has gone', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-standby-'));
+  const { primary, standby } = await startPair(folder);
+  const shop = await makeShop({ superuser: primary.superuserUrl });
+  try {
+    await shop.sql('CREATE TABLE orders (id int, text text)');
+    await shop.sql(`INSERT INTO orders SELECT i, repeat(md5(i::text), 30) FROM generate_series(1, 5000) i`);
+    const stored = await shop.store.backup(shop.context, shop.folder);
+    const sent = async (): Promise<number> => {
+      const position = async () => (await shop.beside('SELECT pg_current_wal_lsn() AS at'))[0]?.at as string;
+      const before = await position();
+      await shop.store.prove(shop.context, shop.folder, stored);
+      const [row] = await shop.beside(`SELECT pg_wal_lsn_diff('${await position()}', '${before}')::int AS bytes`);
+      return Number(row?.bytes);
+    };
+    const checked = async () =>
+      (await shop.store.preflight(shop.context)).find(({ name }) => name === 'shop: WAL of proofs');
+
+    expect(await checked()).toMatchObject({ must: 'warn', outcome: 'pass', expected: expect.stringContaining('sent to a standby') as string }); // prettier-ignore
+    expect(await sent()).toBeLessThan(1e6);
+    expect(await shop.databases()).toEqual([shop.name]);
+
+    await standby.stop();
+    expect(await sent()).toBeGreaterThan(4e6);
+    expect(await checked()).toBeUndefined();
+  } finally {
+    await shop.close();
+    await Promise.all([primary.stop(), standby.stop()]);
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 180_000);
+
+/** A server, and a standby of it that is made of a copy of its files. */
+async function startPair(folder: string): Promise<Record<'primary' | 'standby', PostgresServer>> {
+  const [first, second] = [join(folder, 'primary'), join(folder, 'standby')];
+  await chmod(folder, 0o711);
+  const once = await startPostgres({ folder: first });
+  const { port, superuserUrl } = once;
+  await once.stop();
+  await promisify(execFile)('cp', ['-a', first, second]);
+  await writeFile(join(second, 'data/standby.signal'), '');
+  await appendFile(join(second, 'data/postgresql.auto.conf'), `primary_conninfo = '${superuserUrl}'\n`);
+  const primary = await startPostgres({ folder: first, port });
+  return { primary, standby: await startPostgres({ folder: second }) };
+}

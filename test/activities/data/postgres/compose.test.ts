@@ -96,6 +96,15 @@ describeWithDocker('a PostgreSQL in a compose service, whose URL names its netwo
     expect(await runSqlCheck({ sql: 'SELECT count(*) FROM events', expect: 0 }, asking)).toMatchObject({ ok: true });
   });
 
+  it('C12: comes back into a fresh volume, where the old one was lost with all that was in it', async () => {
+    const kept = await shop.store.backup(shop.context, shop.folder);
+    await shop.anew();
+    expect((await shop.sql("SELECT to_regclass('events') AS events"))[0]).toEqual({ events: null });
+    const record = await shop.store.restore(shop.context, shop.folder, kept);
+    await shop.store.swapIn(shop.context, record);
+    expect(essence(await shop.store.backup(shop.context, shop.folder))).toEqual(essence(kept));
+  });
+
   it.each([
     ['URLs that name the port which it publishes here', true, () => `localhost:${shop.port}`],
     ['no published port at all', false, () => 'db:5432'],
