@@ -1,5 +1,6 @@
 import { connect, type PeerCertificate } from 'node:tls';
 import { fail } from '../../errors.js';
+import { dayMs } from '../../lib/day.js';
 import type { Check } from '../../model.js';
 import type { CheckContext, Verdict } from './contract.js';
 import { mismatch } from './expectation.js';
@@ -78,7 +79,7 @@ function shakeHands(url: URL, { ca, address }: Reach, timeoutMs: number, cancell
 
 function judge(found: Handshake, expected: Expected, url: URL, scope: CheckContext): Pick<Try, 'ok' | 'seen'> {
   const { certificate, refused, protocol } = found;
-  const days = Math.floor((Date.parse(certificate.valid_to) - Date.now()) / 86_400_000);
+  const days = Math.floor((Date.parse(certificate.valid_to) - Date.now()) / dayMs);
   const trusted = expected.trusted ?? true;
   const problems = [
     trusted && refused ? describeRefused(refused, certificate, url) : undefined,

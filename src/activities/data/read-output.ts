@@ -1,9 +1,8 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { dayMs } from '../../lib/day.js';
 import { ownName, removeAbandoned } from '../../lib/own-name.js';
 import type { StepContext } from '../context.js';
-
-const dayMs = 86_400_000;
 
 /** All that a command writes to standard output, by a file: thousands of tables do not fit into what is kept of a command's output. Throws CommandFailed. */
 export async function readOutput(context: StepContext, argv: string[]): Promise<string> {

@@ -1,5 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { dayMs } from '../../lib/day.js';
 import { makeFolder, readJson, writeAtomic } from '../../lib/files.js';
 import { readJournal } from '../../lib/journal.js';
 import { withLock } from '../../lib/lock.js';
@@ -24,8 +25,6 @@ interface Reserved {
   at: string;
   needs: Need[];
 }
-
-const dayMs = 86_400_000;
 
 /**
  * Where several stores, or releases of other environments, need room on one disk: whether there is enough for all of them at once. Each store alone is told

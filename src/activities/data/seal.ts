@@ -1,4 +1,5 @@
 import { fail } from '../../errors.js';
+import { dayMs } from '../../lib/day.js';
 import type { BackupRules } from '../../model.js';
 import type { CommandRequest, StepContext } from '../context.js';
 import { whyUnread } from './tool-failure.js';
@@ -8,7 +9,6 @@ export type Sealed = { by: 'openssl'; passphrase: string; iterations: number } |
 
 /** What guessing a passphrase costs: a third of a second for each try, and for each file of ours. */
 const iterations = 600_000;
-const dayMs = 86_400_000;
 
 /** As the definition says; undefined where files are stored as they are. */
 export function sealOf({ encrypt }: BackupRules): Sealed | undefined {

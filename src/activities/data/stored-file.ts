@@ -104,14 +104,23 @@ export async function findWhole(context: StepContext, folder: string, stored: St
   }
 }
 
-async function refuseOther(path: string, { bytes, sha256 }: StoredFile): Promise<void> {
+async function refuseOther(path: string, stored: StoredFile): Promise<void> {
+  if (await isAsWritten(path, stored)) return;
   const found = await stat(path).catch(() => undefined);
   if (!found) throw fail('BackupUnusable', `backup file ${path} is not there: take another backup`);
-  if (found.size === bytes && (await sha256File(path)) === sha256) return;
   throw fail(
     'BackupUnusable',
-    `backup file ${path} is not the one that was written (${found.size} of ${bytes} bytes, or another sha256): take another backup`,
+    `backup file ${path} is not the one that was written (${found.size} of ${stored.bytes} bytes, or another sha256): take another backup`,
   );
+}
+
+/** To the last bit: a flipped one keeps the size. */
+export async function isAsWritten(
+  path: string,
+  { bytes, sha256 }: Pick<StoredFile, 'bytes' | 'sha256'>,
+): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.size === bytes && (await sha256File(path)) === sha256;
 }
 
 /** Plain content in the run's own folder, for as long as it is used; the next attempt removes what a killed one left. */

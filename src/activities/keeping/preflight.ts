@@ -5,6 +5,7 @@ import { readText, writeAtomic } from '../../lib/files.js';
 import type { CheckResult } from '../../model.js';
 import { unasked, type StepContext } from '../context.js';
 import { deviceOf } from '../data/device.js';
+import { megabytes } from '../data/postgres/room.js';
 import { sealOf } from '../data/seal.js';
 import { storeFile, withPlainFile } from '../data/stored-file.js';
 import { refuseMissing } from './copy.js';
@@ -88,8 +89,4 @@ async function attempt(act: () => Promise<unknown>): Promise<string | undefined>
   } catch (error) {
     return rootMessage(error);
   }
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.ceil(bytes / 1e6)} MB`;
 }

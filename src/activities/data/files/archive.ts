@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fail } from '../../../errors.js';
+import { dayMs } from '../../../lib/day.js';
 import { hashOf } from '../../../lib/files.js';
 import type { StepResult } from '../../../model.js';
 import type { StepContext } from '../../context.js';
@@ -11,8 +12,6 @@ import { catalogDifferences, refuseDifferences } from '../differences.js';
 import { storeFile, withPlainFile } from '../stored-file.js';
 import { whyUnread } from '../tool-failure.js';
 import { entriesOf } from './program.js';
-
-const dayMs = 86_400_000;
 
 /**
  * Writes the tree into `<folder>/<name>.tar`, beside whoever writes: a file that changes meanwhile is as it was at some moment of it. What the

@@ -1,4 +1,5 @@
 import { fail, failureType } from '../../../errors.js';
+import { dayMs } from '../../../lib/day.js';
 import type { StepContext } from '../../context.js';
 import { makeCopy, makeRestored, recordOf, refuseStrange, refuseSwapped, unused } from '../beside/copy.js';
 import { identityOf, makeBeside, sidePath, type Place } from '../beside/place.js';
@@ -7,8 +8,6 @@ import { catalogDifferences } from '../differences.js';
 import { fullDisk } from '../full-disk.js';
 import { restoreInto } from './archive.js';
 import { entriesOf } from './program.js';
-
-const dayMs = 86_400_000;
 
 /** With nothing writing: an exact copy beside the live tree. A finished one of this run is found again; an unfinished one is begun anew. */
 export async function makeStandby(context: StepContext, place: Place): Promise<StandbyRecord> {

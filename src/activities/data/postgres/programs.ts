@@ -1,10 +1,10 @@
 import { fail } from '../../../errors.js';
+import { dayMs } from '../../../lib/day.js';
 import type { CommandRequest, StepContext } from '../../context.js';
 import { toolEnv, type Address } from './address.js';
 import type { Link } from './link.js';
 
 /** A program may take as long as it needs; it dies with the worker. */
-const dayMs = 86_400_000;
 
 /** One of PostgreSQL's programs for a server of that major version or newer. */
 export interface Program {

@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import type { CommandResult } from '../../../lib/command.js';
+import { dayMs } from '../../../lib/day.js';
 import type { CommandRequest, StepContext } from '../../context.js';
 
 const program = fileURLToPath(new URL('./sqlite.py', import.meta.url));
 
 /** Exit code where somebody else uses the file. */
 export const busy = 3;
-const dayMs = 86_400_000;
 
 /** Runs the one program that reads and copies SQLite files. Throws ToolMissing, CommandFailed. */
 export async function runSqlite(
