@@ -2,9 +2,11 @@ import { constants } from 'node:fs';
 import { chmod, copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, rootMessage } from '../../errors.js';
-import { hashOf, sha256File, syncFolder } from '../../lib/files.js';
+import { hashOf, syncFolder, temporaries } from '../../lib/files.js';
+import { removeAbandoned } from '../../lib/own-name.js';
 import type { StepContext } from '../context.js';
 import type { BackupManifest, StoreBackup } from '../data/contract.js';
+import { isAsWritten } from '../data/stored-file.js';
 import { howToOpenFile } from './how-to-open.js';
 import { readManifest, writeManifest } from './manifest.js';
 import { copyOf, secondRoot } from './places.js';
@@ -25,6 +27,7 @@ export async function copyBackup(
   try {
     await refuseMissing(context);
     await mkdir(to, { recursive: true, mode: 0o700 });
+    await removeAbandoned(to, temporaries);
     await rm(join(to, 'manifest.json'), { force: true });
     for (const store of manifest.stores) {
       context.progress(`copying ${store.file} to ${to}`);
@@ -48,10 +51,9 @@ export async function isWhole(folder: string, manifest: BackupManifest): Promise
   return sizes.every(Boolean);
 }
 
-/** Whether they are what was written, too: a flipped bit keeps the size. */
-async function isIntact(folder: string, manifest: BackupManifest): Promise<boolean> {
-  if (!(await isWhole(folder, manifest))) return false;
-  for (const { file, sha256 } of manifest.stores) if ((await sha256File(join(folder, file))) !== sha256) return false;
+/** Whether they are what was written, too. */
+export async function isIntact(folder: string, manifest: BackupManifest): Promise<boolean> {
+  for (const stored of manifest.stores) if (!(await isAsWritten(join(folder, stored.file), stored))) return false;
   return true;
 }
 
@@ -63,7 +65,8 @@ export async function refuseMissing(context: StepContext): Promise<void> {
   throw fail('NoRights', `backup.copy_to ${root} is not there: mount it, or make the folder`);
 }
 
-async function copyWhole(from: string, to: string, { file, sha256 }: StoreBackup): Promise<void> {
+async function copyWhole(from: string, to: string, stored: StoreBackup): Promise<void> {
+  const { file } = stored;
   const [path, temporary] = [join(to, file), join(to, `${file}.part`)];
   await rm(temporary, { force: true });
   try {
@@ -71,7 +74,7 @@ async function copyWhole(from: string, to: string, { file, sha256 }: StoreBackup
     await chmod(temporary, 0o600);
     const handle = await open(temporary, 'r+');
     await handle.sync().finally(() => handle.close());
-    if ((await sha256File(temporary)) !== sha256)
+    if (!(await isAsWritten(temporary, stored)))
       throw fail(
         'BackupUnusable',
         `${temporary} is not what was backed up (another sha256): look at both disks, then try again`,

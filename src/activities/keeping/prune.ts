@@ -9,7 +9,14 @@ import type { StepContext } from '../context.js';
 import { stores } from '../data/lookup.js';
 import { removeImage } from '../source/images/kept.js';
 import { removeWorktree } from '../source/kept-worktrees.js';
+import { isIntact } from './copy.js';
+import { foldersIn } from './latest.js';
 import { listKept, type Listed } from './list.js';
+import { readManifest } from './manifest.js';
+import { firstPlace, secondPlace } from './places.js';
+import { lastProven } from './retention.js';
+
+const prunedFile = 'manifest.pruned.json';
 
 /**
  * Destroys of the named things those that retention, asked again just now, still does not keep; each is noted in `pruned.jsonl` first. A second
@@ -20,13 +27,24 @@ export async function prune(context: StepContext, names: string[], by: string): 
   if (change !== undefined) throw fail('Held', `nothing is removed while ${change}: try again afterwards`);
   const { listed } = await listKept(context);
   const due = listed.filter(({ thing }) => thing.stays === null && names.includes(thing.name));
+  await refuseDamaged(context, listed, due);
   for (const one of due) {
     context.progress(`removing ${one.thing.name}`);
     const line = JSON.stringify({ removedAt: new Date().toISOString(), by, ...one.thing });
     await appendDurably(join(context.home, 'pruned.jsonl'), `${line}\n`);
     await destroy(context, one);
   }
+  await removeHalfGone(context);
   return due.map(({ thing }) => thing);
+}
+
+/** What an earlier call was at when it was killed. */
+async function removeHalfGone(context: StepContext): Promise<void> {
+  for (const place of [firstPlace(context), secondPlace(context)])
+    for (const id of place === undefined ? [] : await foldersIn(place)) {
+      const folder = join(place!, id);
+      if (existsSync(join(folder, prunedFile)) && !existsSync(join(folder, 'manifest.json'))) await remove(folder);
+    }
 }
 
 async function destroy(context: StepContext, { thing, folder, kept }: Listed): Promise<void> {
@@ -37,10 +55,24 @@ async function destroy(context: StepContext, { thing, folder, kept }: Listed): P
   if (store && kept) await store.discard(context, kept);
 }
 
+/**
+ * What the list says of a backup it knows by the sizes of files: before others go, those that stay as the last ones are read. Throws BackupUnusable.
+ */
+async function refuseDamaged(context: StepContext, listed: Listed[], due: Listed[]): Promise<void> {
+  if (!due.some(({ folder }) => folder)) return;
+  for (const { thing, folder } of listed) {
+    if (!folder || !thing.stays?.startsWith(lastProven)) continue;
+    context.progress(`reading ${folder}`);
+    const manifest = await readManifest(context, folder);
+    if (!manifest || !(await isIntact(folder, manifest)))
+      throw fail('BackupUnusable', `${folder} is not what was written, so nothing is removed: take another backup`);
+  }
+}
+
 /** Without its manifest first: a folder that is half gone must not be taken for a backup. */
 async function remove(folder: string): Promise<void> {
   const manifest = join(folder, 'manifest.json');
-  if (existsSync(manifest)) await rename(manifest, join(folder, 'manifest.pruned.json'));
+  if (existsSync(manifest)) await rename(manifest, join(folder, prunedFile));
   await syncFolder(folder);
   await rm(folder, { recursive: true, force: true });
 }

@@ -1,4 +1,8 @@
+import { dayMs } from '../../lib/day.js';
 import type { BackupRules } from '../../model.js';
+
+/** How the reason begins for what nobody can be without. */
+export const lastProven = 'the last proven backup';
 
 /** One thing that is kept, as far as retention is concerned. */
 export interface Holding {
@@ -27,12 +31,12 @@ export function whyKept(
   return all.map((one) => {
     if (!keep?.count && !keep?.days) return 'backup.keep says nothing';
     if (one.run === null || one.at === null) return 'nobody knows whose it is';
-    if (one.run === newest?.run) return 'the last proven backup';
-    if (one.run === newestCopied?.run) return 'the last proven backup with a copy';
+    if (one.run === newest?.run) return lastProven;
+    if (one.run === newestCopied?.run) return `${lastProven} with a copy`;
     const why = needed(one.run);
     if (why) return why;
     if (among.has(one.run)) return `one of the last ${keep.count}`;
-    const days = (now.getTime() - Date.parse(one.at)) / 86_400_000;
+    const days = (now.getTime() - Date.parse(one.at)) / dayMs;
     return keep.days && days < keep.days ? `younger than ${keep.days} d` : null;
   });
 }

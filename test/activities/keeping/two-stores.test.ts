@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { backup } from '../../../src/activities/backup.js';
@@ -43,13 +43,22 @@ it('a SQLite file and a tree of files are copied to the second place, come back 
     'standby r1',
     'standby r1',
   ]);
-  expect(
-    await prune(
-      look,
-      due.map(({ name }) => name),
-      'ann',
-    ),
-  ).toHaveLength(6);
+  const names = due.map(({ name }) => name);
+  // The list knows files by their sizes; before the others go, the last ones are read.
+  for (const place of ['backups', 'second/shop/test']) {
+    const last = join(live.folder, place, 'r3', 'shop.sqlite');
+    await flip(last);
+    await expect(prune(look, names, 'ann')).rejects.toMatchObject({
+      type: 'BackupUnusable',
+      message: expect.stringMatching(/\/r3 is not what was written, so nothing is removed/) as string,
+    });
+    await flip(last);
+  }
+  expect(await readdir(join(live.folder, 'backups'))).toEqual(['r1', 'r2', 'r3']);
+  // Killed after its first call on a folder, and called again.
+  const half = join(live.folder, 'second/shop/test/r2');
+  await rename(join(half, 'manifest.json'), join(half, 'manifest.pruned.json'));
+  expect(await prune(look, names, 'ann')).toHaveLength(5);
   expect(await readdir(join(live.folder, 'backups'))).toEqual(['r3']);
   expect(await readdir(join(live.folder, 'second/shop/test'))).toEqual(['r3']);
   expect((await Promise.all(stores(look.definition).map((store) => store.kept(look)))).flat()).toEqual([]);
@@ -64,8 +73,26 @@ it('a SQLite file and a tree of files are copied to the second place, come back 
   for (const store of all) records.push(await store.restore(look, folder, manifest.stores.find((one) => one.store === store.name)!)); // prettier-ignore
   await swapAll(look, all, records);
   expect(await live.shown()).toBe(before);
+  const replaced = async () =>
+    (await listKept(look)).listed.flatMap(({ thing }) => (thing.is === 'replaced' ? [thing] : []));
+  // Of a run that is open, they are what it would take back.
+  const why = 'its run did not end';
+  expect(await replaced()).toMatchObject([
+    { run: 'look', bytes: expect.any(Number) as number, stays: why },
+    { run: 'look', bytes: null, stays: why },
+  ]);
+  for (const entry of ['resolve', 'end']) await appendEvidence(look.folder, { id: entry, kind: entry, data: {} });
+  expect((await replaced()).map(({ stays }) => stays)).toEqual([null, null]);
   expect(existsSync(join(folder, manifest.stores[0]!.file))).toBe(false);
 }, 120_000);
+
+/** One bit in the middle, which leaves the size; a second time it is as before. */
+async function flip(path: string): Promise<void> {
+  const bytes = await readFile(path);
+  const at = Math.floor(bytes.length / 2);
+  bytes[at] = bytes[at]! ^ 1;
+  await writeFile(path, bytes);
+}
 
 function stepOf(id: string): Step {
   const kept = { copy_to: join(live.folder, 'second'), keep: { count: 1 } };

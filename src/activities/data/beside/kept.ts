@@ -19,7 +19,8 @@ export async function discardKept(place: Place, kept: Kept, suffixes: string[] =
   const same = now.is === kept.is && now.identity === kept.identity && now.run === kept.run;
   if (!same || !['standby', 'replaced'].includes(kept.is) || now.identity === (await identityOf(place.live)))
     throw fail('DataRefused', `${kept.name} is not the ${kept.is} one that was listed: it stays`);
-  for (const suffix of ['', ...suffixes]) await rm(kept.name + suffix, { recursive: true, force: true });
+  // By its own name it is found again: that goes last.
+  for (const suffix of [...suffixes, '']) await rm(kept.name + suffix, { recursive: true, force: true });
   await forget(kept.name);
   await syncFolder(place.beside);
 }
