@@ -1,10 +1,12 @@
 // `npm run faults [-- GOAL] [--count N] [--seed N]`: goals of reliability at full counts; without a GOAL all of them. Ends with 1 after a fault.
+import { acts, runDataCalls } from '../test/faults/data-calls.js';
 import { randomInt } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startPostgres, startTemporal } from '../src/lib/dev-servers.js';
+import { kinds as corrupted } from '../test/faults/corrupted-live.js';
 import { runCorruptions } from '../test/faults/corruptions.js';
 import { installTool } from '../test/activities/migrations/sequelize-project.js';
 import { kinds, points, type Kind } from '../test/faults/killable-migrations.js';
@@ -61,10 +63,33 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
   },
   async B7({ count = 1000, seed, servers, say }) {
     let met = true;
-    for (const of of ['postgres', 'sqlite and files'] as const) {
-      const { runs, kinds, faults } = await runCorruptions({ seed, count, of, superuser: servers.postgres, say });
+    for (const of of corrupted) {
+      const { runs, served, kinds, faults } = await runCorruptions({
+        seed,
+        count,
+        of,
+        superuser: servers.postgres,
+        say,
+      });
       const told = Object.entries(kinds).map(([kind, times]) => `${times} ${kind}`);
-      say(`B7: ${of}: ${runs} corruptions (${told.sort().join(', ')}), ${faults.length} not refused`);
+      say(
+        `B7: ${of}: ${runs} corruptions (${told.sort().join(', ')}), of which ${served} left a whole file in one of two places: ${faults.length} faults`,
+      );
+      met &&= faults.length === 0;
+    }
+    return met;
+  },
+  /** Each act on a SQLite file and files, killed before every one of its calls and in the middle of it, or out of room from there on; with `count` at so many of them. */
+  async 'data-calls'({ count, seed, say }) {
+    let met = true;
+    for (const of of acts) {
+      const { strikes, calls, faults } = await runDataCalls({
+        of,
+        seed,
+        say,
+        ...(count === undefined ? {} : { count }),
+      });
+      say(`data-calls: ${of}: ${strikes} kills and full disks at ${calls} calls, ${faults.length} faults`);
       met &&= faults.length === 0;
     }
     return met;

@@ -13,15 +13,18 @@ import {
   writeSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { ownName } from './own-name.js';
 
 const syncContent = promisify(fdatasync);
 const syncAll = promisify(fsync);
-let temporaries = 0;
 const written = new Map<string, string>();
+
+/** How the name begins of what is not yet under its own: whoever was killed in the middle leaves it, for `removeAbandoned`. */
+export const temporaries = '.tmp-';
 
 /** Replaces the file in one moment; once this returns, the new content survives a power cut. */
 export async function writeAtomic(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
@@ -51,7 +54,7 @@ export async function overwrite(path: string, content: string, mode = 0o600): Pr
 
 /** As `writeAtomic`, but after a power cut the old content may stand again. It never is a mixture. */
 export async function replaceFile(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${(temporaries += 1)}.tmp`);
+  const temporary = join(dirname(path), ownName(temporaries));
   try {
     await writeDurably(temporary, 'w', content, mode);
     renameSync(temporary, path);

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { lstat, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fail } from '../../../errors.js';
-import { makeFolder, writeAtomic } from '../../../lib/files.js';
+import { makeFolder, temporaries, writeAtomic } from '../../../lib/files.js';
+import { removeAbandoned } from '../../../lib/own-name.js';
 
 /** Where one store lies on this host, and where its copies stand: beside it, so that a rename puts them in its place. */
 export interface Place {
@@ -41,9 +42,10 @@ export function isSideOf({ live }: Place, name: string): boolean {
   return name.startsWith(start) && /^[sr]-[0-9a-f]{12}(?:\.part)?$/.test(name.slice(start.length));
 }
 
-/** For the worker's user alone; Git does not see it. */
+/** For the worker's user alone; Git does not see it. What a killed worker was writing there goes. */
 export async function makeBeside({ beside }: Place): Promise<void> {
   await makeFolder(beside);
+  await removeAbandoned(beside, temporaries);
   await writeAtomic(join(beside, '.gitignore'), '*\n');
 }
 
