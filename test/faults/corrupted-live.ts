@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Definition } from '../../src/model.js';
@@ -21,10 +21,24 @@ export interface Live {
   close(): Promise<void>;
 }
 
-export type Kind = 'postgres' | 'sqlite and files';
+export const kinds = ['postgres', 'sqlite and files', 'sealed by age, copied', 'sealed by openssl, copied'] as const;
+export type Kind = (typeof kinds)[number];
 
 export function makeLive(kind: Kind, superuser?: string): Promise<Live> {
-  return kind === 'postgres' ? postgres(superuser) : sqliteAndFiles();
+  if (kind === 'postgres') return postgres(superuser);
+  return kind === 'sqlite and files' ? sqliteAndFiles() : sealed(kind === 'sealed by age, copied' ? 'age' : 'openssl');
+}
+
+/** A SQLite file and files, whose backups are encrypted, and lie in a second place, too. */
+async function sealed(by: 'age' | 'openssl'): Promise<Live> {
+  const live = await sqliteAndFiles();
+  const [identity, env] = [join(live.folder, 'key.txt'), join(live.folder, '.env')];
+  execFileSync('age-keygen', ['-o', identity], { stdio: 'ignore' });
+  const recipient = execFileSync('age-keygen', ['-y', identity], { encoding: 'utf8' }).trim();
+  await mkdir(join(live.folder, 'second'));
+  await writeFile(env, 'PHRASE=a-long-phrase\n');
+  const encrypt = by === 'age' ? { recipients: [recipient], identity } : { passphrase: '$PHRASE' };
+  return { ...live, env, parts: { ...live.parts, backup: { encrypt, copy_to: join(live.folder, 'second') } } };
 }
 
 async function postgres(superuser?: string): Promise<Live> {

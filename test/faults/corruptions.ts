@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { backup } from '../../src/activities/backup.js';
 import { choose, putBack } from '../../src/activities/decision.js';
 import { stores } from '../../src/activities/data/lookup.js';
-import { backupFolder } from '../../src/activities/keeping/places.js';
+import { findWhole } from '../../src/activities/data/stored-file.js';
+import { findManifest } from '../../src/activities/keeping/manifest.js';
+import { backupFolder, copyOf } from '../../src/activities/keeping/places.js';
 import type { Step } from '../../src/activities/step.js';
 import { failureType } from '../../src/errors.js';
 import { appendHistory } from '../../src/lib/history.js';
@@ -15,6 +17,8 @@ import { generator } from './generator.js';
 
 export interface Corruptions {
   runs: number;
+  /** Of these: damages that left each file whole in one of two places, which serves. */
+  served: number;
   /** By kind: how many were tried. */
   kinds: Record<string, number>;
   faults: string[];
@@ -49,7 +53,8 @@ const kinds: Record<string, (bytes: Buffer, random: Random, other: Buffer) => Bu
 
 /**
  * A backup that is the only way back, damaged: a store's file, the manifest, or all replaced by another backup's. It has to be refused at the gate, and once
- * more by whoever would put it back; the live data, and what stands beside it, is as before.
+ * more by whoever would put it back; the live data, and what stands beside it, is as before. With a second place both are damaged, each in its own way;
+ * where only one is, or each in another file, the gate must find what is whole.
  */
 export async function runCorruptions(options: {
   seed: number;
@@ -59,21 +64,23 @@ export async function runCorruptions(options: {
   say: (line: string) => void;
 }): Promise<Corruptions> {
   const random = generator(options.seed);
-  const result: Corruptions = { runs: 0, kinds: {}, faults: [] };
+  const result: Corruptions = { runs: 0, served: 0, kinds: {}, faults: [] };
   const live = await makeLive(options.of, options.superuser);
   try {
     const world = await makeWorld(live);
     for (let turn = 0; turn < options.count; turn += 1) {
-      const what = await damage(world, random);
-      const problem = await problemOf(world);
+      const { what, serves } = await damage(world, random, turn % 4 === 3);
+      const problem = await (serves ? whyNotServed(world) : problemOf(world));
+      result.served += Number(serves);
       await restoreFiles(world);
       result.runs += 1;
       result.kinds[what] = (result.kinds[what] ?? 0) + 1;
       if (problem) result.faults.push(`${turn + 1}: ${what}: ${problem}`);
       if (problem || (turn + 1) % 100 === 0)
-        options.say(`${turn + 1}: ${problem ? `${what}: ${problem}` : 'all refused'}`);
+        options.say(`${turn + 1}: ${problem ? `${what}: ${problem}` : 'all as it has to be'}`);
     }
-    // Nobody is helped by a store that refuses what is whole.
+    // Nobody is helped by a store that refuses what is whole, in one place or with the help of the other one.
+    for (const [at, { paths }] of Object.values(world.files).entries()) if (paths.length > 1) await rm(paths[at % 2]!);
     const whole = await putBack(world.step, await choose(world.step)).catch((error: unknown) => String(error));
     if (typeof whole === 'string') result.faults.push(`the undamaged backup: ${whole}`);
     else if ((await live.shown()) !== world.before) result.faults.push('the undamaged backup brought other rows back');
@@ -89,7 +96,7 @@ interface World {
   step: Step;
   choice: Choice;
   /** Paths of the manifest and of each store's file, of the backup and of another one. */
-  files: Record<string, { path: string; bytes: Buffer; other: Buffer }>;
+  files: Record<string, { paths: string[]; bytes: Buffer; other: Buffer }>;
   before: string;
   changed: string;
 }
@@ -117,26 +124,40 @@ async function makeWorld(live: Live): Promise<World> {
   const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as { stores: { file: string }[] };
   const files: World['files'] = {};
   for (const name of ['manifest.json', ...manifest.stores.map(({ file }) => file)]) {
-    const path = join(folder, name);
-    files[name] = { path, bytes: await readFile(path), other: await readFile(join(backupFolder(one, 'r0'), name)) };
+    const paths = [folder, copyOf(one, folder)].flatMap((place) => (place ? [join(place, name)] : []));
+    const other = await readFile(join(backupFolder(one, 'r0'), name));
+    files[name] = { paths, bytes: await readFile(paths[0]!), other };
   }
   return { live, step, choice: await choose(step), files, before, changed: await live.shown() };
 }
 
-async function damage({ files }: World, random: Random): Promise<string> {
+/** `once`: not in both places. `serves`: each file is still whole in one of its places. */
+async function damage({ files }: World, random: Random, once: boolean): Promise<{ what: string; serves: boolean }> {
   const kind = Object.keys(kinds)[below(random, Object.keys(kinds).length)]!;
   const names = Object.keys(files);
   const which = names[below(random, names.length)]!;
   // A whole backup in the folder of another is as wrong as half of one.
-  const both = kind === 'swap' && random() < 0.3;
-  for (const name of both ? names : [which]) {
-    const { path, bytes, other } = files[name]!;
-    const changed = kinds[kind]!(bytes, random, other);
-    if (changed?.equals(bytes)) return damage({ files } as World, random);
-    if (changed) await writeFile(path, changed);
-    else await rm(path);
-  }
-  return `${kind} of ${both ? 'all' : which}`;
+  const all = kind === 'swap' && random() < 0.3;
+  const places = files[which]!.paths.length;
+  const serves = places > 1 && once;
+  const other = names.find((name) => name !== which)!;
+  // In the one place one file and in the other another one, so that neither place is whole.
+  const harmed = serves ? [[which], random() < 0.5 ? [other] : []] : Array(places).fill(all ? names : [which]);
+  for (const [place, some] of (harmed as string[][]).entries())
+    for (const name of some) await harm(files[name]!, place, kinds[kind]!, random);
+  return { what: `${kind} of ${serves ? harmed.join(' here, there ') : all ? 'all' : which}`, serves };
+}
+
+async function harm(
+  { paths, bytes, other }: World['files'][string],
+  place: number,
+  change: (typeof kinds)[string],
+  random: Random,
+): Promise<void> {
+  const changed = change(bytes, random, other);
+  if (changed?.equals(bytes)) return harm({ paths, bytes, other }, place, change, random);
+  if (changed) await writeFile(paths[place]!, changed);
+  else await rm(paths[place]!);
 }
 
 /** undefined where it was refused twice, and nothing was touched. */
@@ -159,8 +180,21 @@ async function problemOf({ live, step, choice, changed }: World): Promise<string
   return (await live.shown()) === changed ? undefined : 'the live data is another one';
 }
 
+/** undefined where people may go on, and each file is found whole where it is so. */
+async function whyNotServed({ step, live, changed }: World): Promise<string | undefined> {
+  try {
+    await choose(step);
+    const folder = backupFolder(step, 'r1');
+    for (const stored of (await findManifest(step, 'r1'))?.stores ?? []) await findWhole(step, folder, stored);
+  } catch (error) {
+    return `refused, though nothing is lost: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  return (await live.shown()) === changed ? undefined : 'the live data is another one';
+}
+
 async function restoreFiles({ files }: World): Promise<void> {
-  for (const { path, bytes } of Object.values(files)) await writeFile(path, bytes, { mode: 0o600 });
+  for (const { paths, bytes } of Object.values(files))
+    for (const path of paths) await writeFile(path, bytes, { mode: 0o600 });
 }
 
 function stepOf(live: Live, id: string): Step {
