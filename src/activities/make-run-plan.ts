@@ -7,10 +7,10 @@ import type { StepContext } from './context.js';
 import { stores } from './data/lookup.js';
 import { sealCommand, sealOf, suffixOf } from './data/seal.js';
 import { effectCommands } from './effects.js';
+import { rotated } from './keeping/rotated.js';
 import { isEmpty, pendingRevisions } from './revisions.js';
 import { migrationTool } from './migrations/lookup.js';
 import { whyNoRehearsal } from './migrations/rehearsable.js';
-import { entryOf, releases } from './releases.js';
 import { runtime } from './runtime/lookup.js';
 import { source } from './source/lookup.js';
 
@@ -113,15 +113,6 @@ async function outsideTransaction(context: StepContext, pending: Revisions): Pro
   const names = Object.values(pending).flat();
   if (names.length === 0) return [];
   return (await tool?.outsideTransaction?.(context, context.run.version, names)) ?? [];
-}
-
-/** A key that was rotated since does not open what was written under the one before; the env file is never put back. */
-async function rotated({ definition, run, env, home }: StepContext): Promise<string[]> {
-  const then = entryOf((await releases(home)).entries, run.version)?.fingerprints.env_file;
-  if (then === undefined || then === env.sha256) return [];
-  return [
-    `${definition.env_file} was changed since ${run.version.version} was released: where that rotated a key, data from before it is read with another one`,
-  ];
 }
 
 function sealing({ backup }: Definition): string[] {
