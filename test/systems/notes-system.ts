@@ -80,8 +80,8 @@ case $1 in
 esac
 `;
 
-/** @param address Temporal's `host:port`. @default the suite's */
-export async function withNotes(use: (system: NotesSystem) => Promise<void>, address?: string): Promise<void> {
+/** @param address Temporal's `host:port`. @default the suite's. @param more Further lines of its definition. */
+export async function withNotes(use: (system: NotesSystem) => Promise<void>, address?: string, more = ''): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-notes-'));
   const [origin, directory, systems, state] = ['origin', 'live', 'systems', 'state'].map((part) => join(folder, part)) as [string, string, string, string];
   const [port, inner] = [await freePort(), await freePort()];
@@ -96,7 +96,7 @@ export async function withNotes(use: (system: NotesSystem) => Promise<void>, add
   writeFileSync(join(directory, 'data', 'notes.db'), '');
   mkdirSync(systems);
   cpSync(new URL('../../examples/shop/people.yaml', import.meta.url), join(folder, 'people.yaml'));
-  writeFileSync(join(systems, 'notes.yaml'), definition(directory, port, inner));
+  writeFileSync(join(systems, 'notes.yaml'), definition(directory, port, inner) + more);
   const served = await serve('notes/local', { systems, state }, address);
   try {
     await use({

@@ -1,11 +1,17 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { follow } from '../faults/follow.js';
+import type { Status } from '../../src/model.js';
 import { withNotes, type NotesSystem } from './notes-system.js';
+import { ending, until } from './stand.js';
+
+const mail = `effects:
+  mail: { start: [sh, -c, "echo on >>mail.log"], stop: [sh, -c, "echo off >>mail.log"], sql: SELECT text FROM notes }
+`;
 
 describe('a system of a SQLite file and a tree of uploads', { timeout: 300_000 }, () => {
-  it('gets both back, of one moment, when a release that spoilt them fails at verify, with its worker killed in the backup, the copies, the restore and the swap', () =>
+  it('gets both back, of one moment, and mail stays stopped until a person has seen what it would say again, when a release that spoilt them fails at verify, with its worker killed in the backup, the copies, the restore and the swap', () =>
     withNotes(async (system) => {
       expect((await system.go('deploy', { version: '2.0.0' })).outcome).toBe('deployed');
       for (const text of ['one', 'two', 'three', 'four']) await system.note(text);
@@ -13,7 +19,8 @@ describe('a system of a SQLite file and a tree of uploads', { timeout: 300_000 }
       expect(before).toMatch(/VALUES\(4,'four','4\.txt'\)[^]*4\.txt\nonetwothreefour$/);
 
       const backup = system.hold('copy');
-      const run = follow(await system.start('deploy', { version: '3.0.0' }));
+      const handle = await system.start('deploy', { version: '3.0.0' });
+      const run = follow(handle);
       const kill = async (held: typeof backup, next?: string) => {
         await run.until(held.inside);
         await system.worker.kill();
@@ -35,16 +42,23 @@ describe('a system of a SQLite file and a tree of uploads', { timeout: 300_000 }
       // The file is swapped, and the uploads have just been.
       await kill(await kill(restored, 'exchange'));
 
-      const spoilt = await run.ended;
+      const mailing = await until(async () => (await handle.query<Status>('status')).questions.find(({ name }) => name === 'effects'));
+      expect(mailing.detail).toContain('mail, only in what was replaced: {"text":"ONE"}');
+      expect(mailing.detail).toContain('mail, only in the data that is back, so it may act a second time: {"text":"one"}');
+      expect(readFileSync(join(system.directory, 'mail.log'), 'utf8')).toBe('on\noff\n');
+      await handle.signal('answer', { to: 'effects', answer: 'start', by: 'ann', plan: mailing.plan });
+
+      const spoilt = await ending(handle);
       expect(spoilt, spoilt.reason).toMatchObject({ outcome: 'rolled-back', current: '2.0.0', problem: 'CheckFailed' });
       expect(system.shown()).toBe(before);
+      expect(readFileSync(join(system.directory, 'mail.log'), 'utf8')).toBe('on\noff\non\n');
       await system.note('five');
       const added = besides(system).map((names, index) => names.filter((name) => !copies[index]!.includes(name)));
       expect(added).toEqual(
         ['notes.db', 'uploads'].map((name) => ['', '.json'].map((end) => expect.stringMatching(`^${name}\\.r-[0-9a-f]{12}${end}$`) as string)),
       );
       expect(partsOf(system)).toEqual([]);
-    }));
+    }, undefined, mail));
 });
 
 function besides({ directory }: NotesSystem): string[][] {
