@@ -7,6 +7,7 @@ import json
 import marshal
 import pathlib
 import sqlite3
+import struct
 import sys
 
 BUSY = 3
@@ -69,11 +70,62 @@ def refuse_strange_log(path):
     log = pathlib.Path(path + "-wal")
     if not log.exists() or log.stat().st_size == 0:
         return
+    if not follows(path, log):
+        fail(f"{path}: the log beside it is that of another moment of it")
     connection = open_file(path, "mode=ro", timeout=5)
     (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     connection.close()
     if found != "ok":
         fail(f"{path}: damaged with the log beside it: {found}")
+
+
+def follows(path, log):
+    """
+    Whether the log begins where the file stands. Each first page that it has counts on from the one before, so a log that was made for a later state of the
+    file begins too high, and one that is left of an earlier state ends too low. False only where that is certain: a log without that page tells nothing.
+    """
+    with open(path, "rb") as file:
+        file.seek(24)
+        stands = int.from_bytes(file.read(4), "big")
+    counted = first_pages(log)
+    return counted is None or counted[0] - 1 <= stands <= counted[1]
+
+
+def first_pages(log, most=8 << 20):
+    """The first and the highest change counter in them; None where there is none, or none in what is read of a log, whose frames are proven by their sums."""
+    first, highest = None, 0
+    with open(log, "rb") as file:
+        head = file.read(32)
+        if head[:3] != b"\x37\x7f\x06":
+            return None
+        words, size, salt = "<>"[head[3] & 1], int.from_bytes(head[8:12], "big"), head[16:24]
+        sums = checksum(words, head[:24], (0, 0))
+        while len(frame := file.read(24)) == 24 and frame[8:16] == salt:
+            is_first = frame[:4] == b"\0\0\0\1"
+            if first is not None and not is_first:
+                file.seek(size, 1)
+                continue
+            page = file.read(size)
+            if len(page) < size:
+                break
+            if first is None:
+                sums = checksum(words, page, checksum(words, frame[:8], sums))
+                if struct.unpack(">II", frame[16:]) != sums or file.tell() > most:
+                    return None
+            if is_first:
+                counter = int.from_bytes(page[24:28], "big")
+                first = counter if first is None else first
+                highest = max(highest, counter)
+    return None if first is None else (first, highest)
+
+
+def checksum(words, content, sums):
+    """SQLite's own, over pairs of words in the order of bytes that the log's head tells."""
+    one, other = sums
+    for even, odd in struct.iter_unpack(words + "II", content):
+        one = (one + even + other) & 0xFFFFFFFF
+        other = (other + odd + one) & 0xFFFFFFFF
+    return one, other
 
 
 def open_file(path, option, timeout=10):

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, chown, readFile, readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { placeOf } from '../../../../src/activities/data/beside/place.js';
 import { settle } from '../../../../src/activities/data/sqlite/companions.js';
@@ -92,6 +94,55 @@ describe('putting a SQLite file back', { timeout: 60_000 }, () => {
     await app.store.swapIn(app.context, standby);
     expect(app.dump()).toBe(before);
     expect(await parts(standby.replaced)).toEqual(torn);
+  });
+
+  it.each<[string, (app: App) => Promise<void>]>([
+    [
+      'an earlier file, the log of a later state',
+      async (one) => {
+        const whole = await readFile(one.file);
+        one.sql(`PRAGMA user_version = 8; UPDATE jobs SET name = 'lost' WHERE id = 1`);
+        one.crash(`PRAGMA user_version = 9; UPDATE tags SET sound = x'01'`);
+        await writeFile(one.file, whole);
+      },
+    ],
+    [
+      'a later file, the log of an earlier state',
+      async (one) => {
+        one.crash(`PRAGMA user_version = 8; UPDATE jobs SET name = 'earlier' WHERE id = 1`);
+        const log = await readFile(`${one.file}-wal`);
+        one.sql(`PRAGMA user_version = 9; PRAGMA user_version = 10; UPDATE jobs SET name = 'later' WHERE id = 1`);
+        await writeFile(`${one.file}-wal`, log);
+      },
+    ],
+  ])('nor of a pair that SQLite finds sound, and makes one of without a word: %s', async (_what, tear) => {
+    await tear(app);
+    const torn = await parts(app.file);
+    const played = join(app.folder, 'played.db');
+    for (const [index, suffix] of ['', '-wal'].entries()) await writeFile(played + suffix, torn[index]!);
+    const script = `PRAGMA integrity_check; SELECT name FROM jobs WHERE id = 1`;
+    const silent = execFileSync('sqlite3', [played, script], { encoding: 'utf8' });
+    expect(silent).toMatch(/^ok\n(job 1|earlier)\n$/);
+    await expect(app.store.standby(app.step('20260107T120000Z-abc125'))).rejects.toMatchObject({
+      type: 'DataRefused',
+      message: expect.stringContaining('cannot be read as a whole') as string,
+    });
+    expect(await parts(app.file)).toEqual(torn);
+    await app.store.swapIn(app.context, standby);
+    expect(app.dump()).toBe(before);
+    expect(await parts(standby.replaced)).toEqual(torn);
+  });
+
+  it('takes every log that an application left for its own', () => {
+    const [program, logs] = ['../../../../src/activities/data/sqlite/sqlite.py', './logs.py'].map((path) =>
+      fileURLToPath(new URL(path, import.meta.url)),
+    );
+    const told = execFileSync('python3', [logs!, program!, String(randomInt(2 ** 31)), '5'], { encoding: 'utf8' });
+    const [own = 0, refused, strange = 0, found = 0] = told.split(' ').map(Number);
+    expect(own).toBeGreaterThan(100);
+    expect(refused, told).toBe(0);
+    // Where no first page was written in between, nothing tells the one log from the other.
+    expect(found).toBeGreaterThan(strange / 4);
   });
 
   it('brings what it keeps to the disk before the copy takes the name, and then that', async () => {
