@@ -122,6 +122,8 @@ async function openWith(address: Address, run: string, ssl: ClientConfig['ssl'])
   const session = new Client({
     ...{ host, port, user, password: password ?? '', database, ssl },
     application_name: `slipway:${run}`,
+    // From its first statement on: the one that sets the rest would be cut short on a busy server.
+    options: '-c statement_timeout=0',
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
   });
