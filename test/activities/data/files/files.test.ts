@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, readlink, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { placeOf } from '../../../../src/activities/data/beside/place.js';
 import { exchange } from '../../../../src/activities/data/files/program.js';
 import { makeWhole, realCalls, swapIn, type Calls } from '../../../../src/activities/data/files/swap.js';
+import { temporaries } from '../../../../src/lib/files.js';
+import { ownName } from '../../../../src/lib/own-name.js';
 import { reversed } from '../../../../src/activities/records.js';
 import { canMount, smallDisk } from '../../../stack/small-disk.js';
 import { makeTree, type Tree } from './tree.js';
@@ -64,6 +66,33 @@ describe('a tree of files', { timeout: 60_000 }, () => {
     expect([kept, more]).toMatchObject([{ is: 'replaced', run: context.run.id }, []]);
     await store.discard(context, kept!);
     expect(await store.kept(context)).toEqual([]);
+  });
+
+  it('is freed of what a killed worker was writing beside it, and of nothing that another one is', async () => {
+    const { live, store, context } = tree;
+    const beside = join(dirname(live), '.slipway');
+    await mkdir(beside);
+    const [dead, alive] = [`${temporaries}4194304-1-1`, ownName(temporaries)];
+    for (const name of [dead, alive]) await writeFile(join(beside, name), '');
+    await store.standby(context);
+    const names = await readdir(beside);
+    expect([names.includes(dead), names.includes(alive)]).toEqual([false, true]);
+  });
+
+  it('follows no link out of itself: what that names is neither stored, copied nor put back', async () => {
+    const { live, store, context, folder } = tree;
+    const outside = join(dirname(live), 'outside');
+    await mkdir(outside);
+    await writeFile(join(outside, 'mine'), 'before');
+    tree.sh('ln -s ../outside out');
+    const backup = await store.backup(context, folder);
+    expect(backup.catalog.entries?.filter((line) => line.includes('mine'))).toEqual([]);
+    const standby = await store.standby(context);
+    await writeFile(join(outside, 'mine'), 'after');
+    await store.swapIn(context, standby);
+    await store.swapIn(context, await store.restore(context, folder, backup));
+    expect(await readlink(join(live, 'out'))).toBe('../outside');
+    expect(await readFile(join(outside, 'mine'), 'utf8')).toBe('after');
   });
 
   it('tells how many files were written since', async () => {
