@@ -97,10 +97,10 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
   C1: (settings) =>
     migrationKills(
       'C1',
-      kinds.filter((kind) => kind !== 'sequelize-cli'),
+      kinds.filter((kind) => !kind.startsWith('sequelize-cli')),
       settings,
     ),
-  C3: (settings) => migrationKills('C3', ['sequelize-cli'], settings),
+  C3: (settings) => migrationKills('C3', ['sequelize-cli', 'sequelize-cli on SQLite'], settings),
   B4: (settings) => takenOver('B4', 'pause', settings),
   B5: (settings) => takenOver('B5', 'kill', settings),
   async B6({ count = 100, servers, say }) {

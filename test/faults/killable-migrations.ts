@@ -3,9 +3,19 @@ import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { Definition, Release } from '../../src/model.js';
-import { environment, makeAlembicProject, revision } from '../activities/migrations/alembic-project.js';
+import {
+  environment,
+  makeAlembicProject,
+  revision,
+  type AlembicProject,
+} from '../activities/migrations/alembic-project.js';
 import { makeDjangoProject, migration as djangoMigration } from '../activities/migrations/django-project.js';
-import { makeProject, migration as sequelizeMigration } from '../activities/migrations/sequelize-project.js';
+import {
+  connections,
+  makeProject,
+  migration as sequelizeMigration,
+  type Project,
+} from '../activities/migrations/sequelize-project.js';
 import { write } from '../activities/source/repository.js';
 import type { TestStep } from '../activities/step-context.js';
 import type { TestDatabase } from '../stack/database.js';
@@ -15,10 +25,12 @@ export const points = ['0', '1', '2', '3', '4', '5', '6', '7', 'end'] as const;
 export const kinds = [
   'alembic',
   'alembic with autocommit_block',
+  'alembic on SQLite',
   'Django',
   'Django with atomic = False',
   'Django with atomic = False on SQLite',
   'sequelize-cli',
+  'sequelize-cli on SQLite',
 ] as const;
 export type Kind = (typeof kinds)[number];
 
@@ -68,11 +80,12 @@ const at = (point) => {
 export async function killable(kind: Kind, modules: string, superuser?: string): Promise<Killable> {
   if (kind.startsWith('alembic')) return alembic(kind, superuser);
   if (kind.startsWith('Django')) return django(kind, superuser);
-  return sequelize(modules, superuser);
+  return sequelize(kind, modules, superuser);
 }
 
 async function alembic(kind: Kind, superuser?: string): Promise<Killable> {
-  const project = await makeAlembicProject('PostgreSQL', superuser);
+  const on = kind.endsWith('SQLite') ? 'SQLite' : 'PostgreSQL';
+  const project = await makeAlembicProject(on, superuser);
   const line = (sql: string, indent = '    ') => `${indent}op.execute(${JSON.stringify(sql)})\n`;
   const steps = (from: number, to: number, indent = '    ') =>
     statements
@@ -81,7 +94,7 @@ async function alembic(kind: Kind, superuser?: string): Promise<Killable> {
       .join('');
   // What came before a block is committed by it, whatever becomes of the rest.
   const blocks = `${steps(0, 2)}    with op.get_context().autocommit_block():\n${steps(2, 4, '        ')}${steps(4, 5)}`;
-  const body = kind === 'alembic' ? steps(0, 5) : blocks;
+  const body = kind.includes('autocommit_block') ? blocks : steps(0, 5);
   const texts = {
     one: revision('one', [], `${line(base)}${line(rows)}`.trim()),
     two: strike + revision('two', ['one'], `${body}    at(5)`.trim()),
@@ -95,13 +108,11 @@ async function alembic(kind: Kind, superuser?: string): Promise<Killable> {
   const first = make('1', ['one']);
   await applyFirst(project.step(first), project.directory, ['python3', '-m', 'alembic', 'upgrade', 'head']);
   const second = make('2', ['one', 'two', 'three']);
+  const count = `SELECT CASE version_num WHEN 'one' THEN 1 WHEN 'two' THEN 2 ELSE 3 END FROM alembic_version`;
+  const file = join(project.directory, '../app.sqlite3');
   return {
-    ...common(project, (attempt) => project.step(second, { at: { try: attempt }, previous: first })),
-    look: () =>
-      lookInPostgres(
-        project.database,
-        `SELECT CASE version_num WHEN 'one' THEN 1 WHEN 'two' THEN 2 ELSE 3 END FROM alembic_version`,
-      ),
+    ...common(onIts(project, on), (attempt) => project.step(second, { at: { try: attempt }, previous: first })),
+    look: async () => (on === 'SQLite' ? lookInSqlite(file, count) : lookInPostgres(project.database, count)),
   };
 }
 
@@ -135,8 +146,9 @@ async function django(kind: Kind, superuser?: string): Promise<Killable> {
   };
 }
 
-async function sequelize(modules: string, superuser?: string): Promise<Killable> {
-  const project = await makeProject(modules, 'PostgreSQL', superuser);
+async function sequelize(kind: Kind, modules: string, superuser?: string): Promise<Killable> {
+  const on = kind.endsWith('SQLite') ? 'SQLite' : 'PostgreSQL';
+  const project = await makeProject(modules, on, superuser);
   const line = (sql: string) => `await q.sequelize.query(${JSON.stringify(sql)});`;
   const body = statements.map((sql, index) => `at(${index}); ${line(sql)}`).join(' ');
   const texts = {
@@ -144,7 +156,7 @@ async function sequelize(modules: string, superuser?: string): Promise<Killable>
     '2-two.js': strikeInNode + sequelizeMigration(`${body} at(5);`),
     '3-three.js': strikeInNode + sequelizeMigration(`at(6); ${line(last)} at(7);`),
   };
-  const connection = `{ use_env_variable: 'DATABASE_URL', dialect: 'postgres' }`;
+  const connection = connections[on];
   write(project.directory, {
     'config/config.js': `${strikeInNode}process.on('exit', () => at('end'));\nmodule.exports = { production: ${connection} };\n`,
   });
@@ -155,10 +167,17 @@ async function sequelize(modules: string, superuser?: string): Promise<Killable>
     const made = project.step({ at: { try: attempt } });
     return { ...made, run: { ...made.run, version: release } };
   };
+  const count = 'SELECT count(*) FROM "SequelizeMeta"';
   return {
-    ...common(project, step),
-    look: () => lookInPostgres(project.database, 'SELECT count(*)::int FROM "SequelizeMeta"'),
+    ...common(onIts(project, on), step),
+    look: async () => (on === 'SQLite' ? lookInSqlite(project.url, count) : lookInPostgres(project.database, count)),
   };
+}
+
+/** Without the PostgreSQL that a project has in any case, where its database is a file. */
+function onIts(project: AlembicProject | Project, on: 'PostgreSQL' | 'SQLite'): Parameters<typeof common>[0] {
+  const { directory, database } = project;
+  return { directory, ...(on === 'PostgreSQL' ? { database } : {}), remove: () => project.remove() };
 }
 
 function common(

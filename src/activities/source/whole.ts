@@ -14,7 +14,9 @@ export async function checkWhole(context: StepContext, release: Release, where: 
     ...filters.map((name) => `filter=${name} is not set up here: ${name === 'lfs' ? 'git lfs install' : 'git config'}`),
   ];
   const expected = 'a checkout brings every file of the version';
-  return unasked('checkout-whole', problems.length === 0, expected, problems.join('; ') || 'it does', where);
+  const result = unasked('checkout-whole', problems.length === 0, expected, problems.join('; ') || 'it does', where);
+  // The way back to what served before is not refused.
+  return context.run.kind === 'rollback' ? { ...result, must: 'warn' } : result;
 }
 
 async function submodulesOf(context: StepContext, { sha }: Release): Promise<string[]> {

@@ -30,7 +30,7 @@ interface StepOptions {
 const run = promisify(execFile);
 const shop = fileURLToPath(new URL('../../../examples/shop/versions/1.0.0/', import.meta.url));
 const sqlite3 = fileURLToPath(new URL('../../stack/sqlite3/', import.meta.url));
-const connections = {
+export const connections = {
   PostgreSQL: `{ use_env_variable: 'DATABASE_URL', dialect: 'postgres' }`,
   SQLite: `{ storage: process.env.DATABASE_URL, dialect: 'sqlite' }`,
 };

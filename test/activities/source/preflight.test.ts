@@ -53,8 +53,14 @@ describe('preflight of a Git source', () => {
     git(repository.live, 'checkout', '--quiet', before);
     expect((await checks({ version: '3', sha: linked }))['checkout-whole']).toMatchObject({
       outcome: 'fail',
+      must: 'must',
       seen: 'submodules, which no checkout switches: vendor/lib',
     });
+    const step = repository.step();
+    const back = { ...step, run: { ...step.run, kind: 'rollback' as const } };
+    expect(await source(repository.definition).preflight(back, { version: '3', sha: linked })).toContainEqual(
+      expect.objectContaining({ name: 'checkout-whole', outcome: 'fail', must: 'warn' }),
+    );
     const attributes = { 'static/.gitattributes': '*.png filter=slipway-none diff=lfs -text\n*.svg filter=ours\n' };
     const filtered = commit(repository.live, attributes);
     git(repository.live, 'checkout', '--quiet', before);
