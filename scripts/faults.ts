@@ -18,6 +18,7 @@ import { runPutBacks } from '../test/faults/put-back.js';
 import { runServiceKills } from '../test/faults/service-kills.js';
 import { runServerKills } from '../test/faults/server-kills.js';
 import { runStarts } from '../test/faults/starts.js';
+import { runUnderSystemd } from '../test/faults/systemd.js';
 import { runTakeovers } from '../test/faults/takeovers.js';
 import { runWholeReleases } from '../test/faults/whole-releases.js';
 import { tryVersion } from '../test/faults/versions.js';
@@ -143,6 +144,14 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
       `C16: ${rounds - missed.length} of ${rounds} releases in which an old process answers with 200 are caught, ${refused.length} honest ones refused`,
     );
     return missed.length + refused.length === 0;
+  },
+  /** The shipped unit under a real systemd, in a container: a minute, and its image another one the first time. */
+  async systemd({ servers, say }) {
+    const faults = await runUnderSystemd({ temporal: servers.temporal, say });
+    say(
+      `systemd: ${faults.join('; ') || 'live commands and what was started outlive restarts and deaths of the worker'}`,
+    );
+    return faults.length === 0;
   },
   async versions({ say }) {
     let met = true;
