@@ -1,4 +1,6 @@
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,6 +10,8 @@ export interface KillableServer {
   superuserUrl: string;
   /** SIGKILL to the server, and another one at the same port with the same data. */
   crash: () => Promise<void>;
+  /** Stopped in order, its WAL moved into that folder of another disk, and started again. */
+  walTo: (place: string) => Promise<void>;
   end: () => Promise<void>;
 }
 
@@ -20,9 +24,19 @@ export async function killableServer(): Promise<KillableServer> {
   return {
     superuserUrl,
     crash: async () => {
-      const [pid] = (await readFile(join(folder, 'data', 'postmaster.pid'), 'utf8')).split('\n');
-      process.kill(Number(pid), 'SIGKILL');
+      // A full disk may have ended it already.
+      const [pid] = (await readFile(join(folder, 'data', 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
+      if (pid && existsSync(`/proc/${pid}`)) process.kill(Number(pid), 'SIGKILL');
       await server.stop();
+      server = await again(folder, port);
+    },
+    walTo: async (place) => {
+      await server.stop();
+      const wal = join(folder, 'data', 'pg_wal');
+      await rename(wal, `${wal}.moved`);
+      execFileSync('cp', ['-a', `${wal}.moved`, place]);
+      await rm(`${wal}.moved`, { recursive: true });
+      await symlink(place, wal);
       server = await again(folder, port);
     },
     end: async () => {

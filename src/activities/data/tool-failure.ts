@@ -4,11 +4,13 @@ import { fullDisk } from './full-disk.js';
 
 /**
  * What it means that a tool failed on a backup. `reads`: what it was at, `x cannot be unpacked`. A full disk is NoRoom; a tool that a signal ended, or
- * that lost its server, says nothing against the file: its own CommandFailed; all else is BackupUnusable. Other errors stay what they are.
+ * that lost its server, says nothing against the file: its own CommandFailed; all else is BackupUnusable. Other errors stay what they are, but for a full
+ * disk that we ourselves write to.
  */
 export function whyUnread(error: unknown, reads: string): unknown {
-  if (failureType(error) !== 'CommandFailed') return error;
   const full = fullDisk(error);
+  if (failureType(error) === undefined && full) return fail('NoRoom', `${reads}: ${full}`);
+  if (failureType(error) !== 'CommandFailed') return error;
   const type: FailureType = full ? 'NoRoom' : wasCutOff(error) ? 'CommandFailed' : 'BackupUnusable';
   return fail(type, `${reads}: ${full ?? rootMessage(error)}`);
 }

@@ -56,8 +56,34 @@ describe.skipIf(!canMount)('a disk that is full', { timeout: 120_000 }, () => {
     disk.leave(10);
     await expect(shop.store.prove(shop.context, shop.folder, backup)).rejects.toThrow(/No space left on device/);
     await expect(shop.store.restore(shop.context, shop.folder, backup)).rejects.toThrow(/No space left on device/);
+    // What a rehearsal would migrate.
+    await expect(shop.store.scratch(shop.context, shop.folder, backup)).rejects.toThrow(/No space left on device/);
     expect(await shop.databases()).toEqual([shop.name]);
     expect(await rows()).toBe(30000);
+  });
+
+  it('under the server: a restore over the live database leaves it as it was, and open, and goes through once there is room', async () => {
+    disk.leave(1000);
+    // Of another run: what was restored in place is known to its own.
+    const context = { ...shop.context, folder: join(shop.folder, 'over') };
+    await shop.beside(`ALTER ROLE ${shop.name}_admin NOCREATEDB`);
+    try {
+      const record = await shop.store.restore(context, shop.folder, backup);
+      // A transaction that empties a table gives its room back at its end.
+      await shop.sql('DELETE FROM orders WHERE id > 9');
+      disk.leave(5);
+      await expect(shop.store.swapIn(context, record)).rejects.toMatchObject({
+        type: 'NoRoom',
+        message: expect.stringMatching(/could not extend file "pg_tblspc\/.*": No space left on device/) as string,
+      });
+      expect(await rows()).toBe(9);
+      expect((await shop.store.live(context)).oid).toBe(record.live.oid);
+      disk.leave(1000);
+      await shop.store.swapIn(context, record);
+      expect(await rows()).toBe(30000);
+    } finally {
+      await shop.beside(`ALTER ROLE ${shop.name}_admin CREATEDB`);
+    }
   });
 
   it('is told before the release: too little for a proof is NO-GO, too little for a copy is a second backup', async () => {

@@ -4,15 +4,17 @@ import { chown, mkdir, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fail } from '../../../../errors.js';
+import { fail, rootMessage } from '../../../../errors.js';
 import { abandonedIn, ownName } from '../../../../lib/own-name.js';
 import { freePort, startServer, systemUser, type User } from '../../../../lib/server-process.js';
 import type { StepContext } from '../../../context.js';
+import { fullDisk } from '../../full-disk.js';
 import type { Address } from '../address.js';
 import { close, connect, query, withSession, type Session } from '../connect.js';
 import { serverMajor } from '../databases.js';
 import type { Link } from '../link.js';
 import { quoteName } from '../names.js';
+import { freeBytes } from '../room.js';
 
 /** A server of our own, with the roles of the live one, where databases may be made. */
 export interface Cluster {
@@ -38,7 +40,7 @@ export async function makesDatabases(link: Link): Promise<boolean> {
 
 /**
  * A PostgreSQL server of the live one's major version on this host, reached by a socket in a folder that only its user enters; the application's own
- * login, with a password made for it, also at a port of 127.0.0.1, since not every tool takes a folder for a host. It ends with this process; what a killed worker left of it is removed by the next one, or at the next worker's start. Throws ToolMissing, also for an extension that this host lacks, NoRights, NotStarted.
+ * login, with a password made for it, also at a port of 127.0.0.1, since not every tool takes a folder for a host. It ends with this process; what a killed worker left of it is removed by the next one, or at the next worker's start. Throws ToolMissing, also for an extension that this host lacks, NoRights, NoRoom, NotStarted.
  */
 export async function startCluster(context: StepContext, link: Link): Promise<Cluster> {
   const live = await withSession(link.admin, link.run, readServer);
@@ -85,8 +87,9 @@ export async function startCluster(context: StepContext, link: Link): Promise<Cl
       throw error;
     }
   } catch (error) {
+    const full = fullDisk(error) ?? ((await freeBytes(folder)) ?? Infinity) < 1e6;
     await removeCluster(folder);
-    throw error;
+    throw full ? fail('NoRoom', `there is no room for a throwaway server in ${folder}: ${rootMessage(error)}`) : error;
   }
 }
 
@@ -217,6 +220,8 @@ async function makeTablespaces(
     await mkdir(place, { mode: 0o700 });
     if (user) await chown(place, user.uid, user.gid);
     await query(session, `CREATE TABLESPACE ${quoteName(name)} LOCATION '${place}'`);
+    // Whatever may be made there on the live server: nobody else ever comes here.
+    await query(session, `GRANT CREATE ON TABLESPACE ${quoteName(name)} TO PUBLIC`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, failureType, rootMessage } from '../../../../errors.js';
+import { DatabaseError } from 'pg';
+import { fail, rootMessage } from '../../../../errors.js';
 import { replaceFile } from '../../../../lib/files.js';
 import type { StepContext } from '../../../context.js';
 import type { StoreBackup } from '../../contract.js';
@@ -107,12 +108,11 @@ async function scriptsOf(context: StepContext, link: Link, session: Session, dum
           await context.read(pgRestore.on(link.admin, [`--use-list=${list}`, `--file=${file}`, dump]));
           await use(file);
         } catch (error) {
-          const { code } = error as { code?: string };
-          if (failureType(error) !== 'CommandFailed' && (code === undefined || /^(57|08|53|40|55)/.test(code)))
-            throw error;
           const reads = `${dump} does not restore in place, at its ${part}`;
-          throw code === undefined
-            ? whyUnread(error, reads)
+          // What the server says has a code of five; what it says of itself, or of the session, is nothing against the file.
+          if (!(error instanceof DatabaseError)) throw whyUnread(error, reads);
+          throw /^(57|08|53|40|55)/.test(error.code ?? '')
+            ? error
             : fail('BackupUnusable', `${reads}: ${rootMessage(error)}`);
         } finally {
           await rm(list, { force: true });

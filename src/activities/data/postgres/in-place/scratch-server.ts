@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os';
-import { rootMessage } from '../../../../errors.js';
+import { fail, failureType, rootMessage } from '../../../../errors.js';
 import type { CheckResult } from '../../../../model.js';
 import { unasked, type StepContext } from '../../../context.js';
 import { query, withSession, type Session } from '../connect.js';
@@ -33,6 +33,10 @@ export async function onScratchServer<T>(
   if (!cluster) return use(link);
   try {
     return await use(cluster.link);
+  } catch (error) {
+    // Its server names files as they lie in its own folder.
+    if (failureType(error) !== 'NoRoom') throw error;
+    throw fail('NoRoom', `${rootMessage(error)} (a throwaway server in ${cluster.link.admin.host})`);
   } finally {
     await cluster.remove();
   }
