@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
-import { loadDefinition } from '../definition/load.js';
+import { loadHere } from './load-here.js';
 import { didYouMean } from '../definition/nearest.js';
 import { fail } from '../errors.js';
 import type { Check, ChecksDue, ChecksNow, Definition, Release, Run } from '../model.js';
@@ -26,14 +26,14 @@ interface Request {
 
 /** Which checks would run now: all of `verify` but those that people answer, or the named ones of both phases. Throws Usage for a name that is none. */
 export async function checksDue(host: Host, request: Request): Promise<ChecksDue> {
-  const { due, leftOut } = chosen(await loadDefinition(host.systems, request.environment), request);
+  const { due, leftOut } = chosen(await loadHere(host, request.environment), request);
   return { names: Object.keys(due), leftOut };
 }
 
 /** Runs checks against what runs now, outside any release: by the definition as it is, at the address that users have. Nothing is held. */
 export async function checkNow(host: Host, request: Request): Promise<ChecksNow> {
   const { environment } = request;
-  const definition = await loadDefinition(host.systems, environment);
+  const definition = await loadHere(host, environment);
   const { due, leftOut } = chosen(definition, request);
   const { current } = await releases(home(host, environment));
   const id = (Context.current().info.workflowExecution?.runId ?? 'none').replace(/-/g, '').slice(-6);

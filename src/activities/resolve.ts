@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { Context } from '@temporalio/activity';
 import { isBeside } from '../beside.js';
-import { loadDefinition } from '../definition/load.js';
+import { loadHere } from './load-here.js';
 import { loadPeople } from '../definition/people.js';
 import { unbuilt } from '../definition/unbuilt.js';
 import { fail } from '../errors.js';
@@ -67,7 +67,7 @@ export async function resolve(host: Host, { kind, input }: { kind: Kind; input: 
 
 /** Everything that a plan shows, made without changing anything. */
 export async function lookAhead(host: Host, environment: string, kind: Kind, input: Input, id: string) {
-  const definition = await loadDefinition(host.systems, environment);
+  const definition = await loadHere(host, environment);
   const people = await loadPeople(host.systems);
   const bare: Run = {
     id,

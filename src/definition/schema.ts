@@ -140,7 +140,9 @@ export const sections = {
         .optional(),
       restart: list(service()).describe('Services to restart after a switch').optional(),
       renew_anonymous_volumes: z.boolean().describe('up -V').optional(),
-      program: argv().describe('How compose is called ([docker, compose])').optional(),
+      program: argv()
+        .describe('How compose is called ([docker, compose], else [docker-compose] where that is all there is)')
+        .optional(),
       grace: duration()
         .describe("How long services get to stop (the compose file's); going back takes 5s at most")
         .optional(),

@@ -75,14 +75,14 @@ async function use(system: ComposeSystem, hold: string): Promise<void> {
   git(origin, 'rm', '--quiet', 'compose.yaml');
   git(origin, 'commit', '--quiet', '--amend', '--message', 'without it');
   git(origin, 'tag', '-f', '-a', 'v1.1.2', '-m', '1.1.2');
-  await refused('1.1.2', 'failed-unchanged', /1\.1\.2 has no compose\.yaml/);
+  await refused('1.1.2', 'no-go', /1\.1\.2 has no compose\.yaml/);
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as { port: number };
   const misspelt = compose.replaceAll('proxy:\n', 'porxy:\n').replace('  porxy:', `    ports: ["127.0.0.1:${port}:8000"]\n  porxy:`);
   tag('1.1.3', { one }, { 'compose.yaml': misspelt });
   const taken = `port ${port}: node \\(pid ${process.pid}\\)`;
-  await refused('1.1.3', 'failed-unchanged', new RegExp(`services: unknown: \`proxy\`; did you mean \`porxy\`\\?.*ports: ${taken}`));
+  await refused('1.1.3', 'no-go', new RegExp(`services: unknown: \`proxy\`; did you mean \`porxy\`\\?.*ports: ${taken}`));
   other.close();
 
   const half = `op.execute("CREATE TABLE half (id int)"); op.execute("SELECT 1 FROM nowhere")`;
@@ -94,7 +94,9 @@ async function use(system: ComposeSystem, hold: string): Promise<void> {
     rmSync(join(hold, 'go'), { force: true });
     rmSync(join(hold, 'here'), { force: true });
     const ended = approveAll(await start(...asked));
-    await until(async () => existsSync(join(hold, 'here')));
+    const over = ended.then(({ reason }) => Promise.reject(new Error(`it ended before: ${reason}`)));
+    await Promise.race([over, until(async () => existsSync(join(hold, 'here')), 180_000)]);
+    over.catch(() => undefined);
     await act();
     writeFileSync(join(hold, 'go'), '');
     return ended;

@@ -1,4 +1,4 @@
-import { loadDefinition } from '../../definition/load.js';
+import { loadHere } from '../load-here.js';
 import type { KeptList, KeptThing, Run } from '../../model.js';
 import type { StepContext } from '../context.js';
 import type { Host } from '../host.js';
@@ -33,5 +33,5 @@ async function here<T>(host: Host, environment: string, use: (context: StepConte
     plan: '',
     skipped: {},
   };
-  return looking(host, run, await loadDefinition(host.systems, environment), use);
+  return looking(host, run, await loadHere(host, environment), use);
 }

@@ -126,6 +126,8 @@ volumes: { kept: { external: true, name: ${stand.project}-kept } }
       expect.stringMatching(/^# db: .* is [0-9a-f]{12}$/),
       `# web: ${tag} is ${shortNow}`,
       '# to stop by itself: web 30 s',
+      // There is no such commit here.
+      '# docker compose config of 2.0.0 is known once it is fetched',
     ]);
 
     const live = readFileSync(join(stand.directory, 'compose.yaml'), 'utf8');

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { writeImages } from '../../../src/activities/source/images/record.js';
+import { withComposeProgram } from '../../../src/activities/runtime/compose/program.js';
 import { publishedPorts, unsetVariables } from '../../../src/activities/runtime/compose/project.js';
 import { openPorts } from '../../../src/activities/runtime/listeners.js';
 import { runtime } from '../../../src/activities/runtime/lookup.js';
@@ -311,13 +312,25 @@ describeWithDocker('services of docker compose', () => {
 describeWithDocker('docker-compose v1, the last one', () => {
   let stand: ComposeStand;
   beforeEach(async () => void (stand = await makeComposeStand()));
-  afterEach(() => stand.remove());
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    stand.remove();
+  });
 
-  it('starts what is pinned by id, runs a command inside and apart, and stops; what is not set is found in its words, too', async () => {
-    const program = [makeComposeV1(stand.directory)];
+  it('is taken where it is all there is: starts what is pinned by id, runs a command inside and apart, and stops; what is not set is found in its words, too', async () => {
+    const { definition } = stand.step();
+    const old = join(stand.directory, 'old');
+    mkdirSync(old);
+    makeComposeV1(old);
+    vi.stubEnv('PATH', `${old}:${process.env.PATH}`);
+    expect(await withComposeProgram(definition)).toBe(definition);
+    const client = `[ "$1" = compose ] && exit 1\nexec ${findProgram('docker', process.env.PATH, '/')} "$@"`;
+    writeFileSync(join(old, 'docker'), `#!/bin/sh\n${client}\n`, { mode: 0o755 });
+    const { program } = (await withComposeProgram(definition)).runtime.compose ?? {};
+    expect(program).toEqual(['docker-compose']);
     stand.env({ WORDS: 'a$b${c}"d' });
     stand.compose({ web: '    environment: { WORDS: "${WORDS}" }' });
-    const step = (at: object) => stand.step(at, { program });
+    const step = (at: object) => stand.step(at, { program: program! });
     const checks = await runtime(step({}).definition).preflight(step({}));
     expect(checks.filter(({ outcome }) => outcome !== 'pass')).toEqual([]);
     expect(checks.find(({ name }) => name === 'engine')?.seen).toContain('compose 1.29.2');

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { lstat, mkdir, readdir, rm, symlink, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fail } from '../../../errors.js';
 import { readJson, sha256File, writeAtomic } from '../../../lib/files.js';
 import type { Release } from '../../../model.js';
@@ -10,7 +10,7 @@ import { composeFiles, composeOf, hasFiles } from './arguments.js';
 import { judgeProject } from './checks.js';
 import { differences } from './differences.js';
 import { pinForeign, refuseMoved } from './foreign.js';
-import { configLine, place, readProject, type Config, type Project } from './project.js';
+import { comingLine, configLine, place, readProject, type Config, type Project } from './project.js';
 
 /**
  * The staged release's compose files, resolved and checked as `start` will meet them, while the version before still serves. Notes what they are,
@@ -33,21 +33,40 @@ export async function checkComing(
     if (live) await pinForeign(context, release, live, live);
     return undefined;
   }
-  // The folder's name may be the project's.
-  const folder = join(context.folder, 'coming', release.sha, basename(definition.directory));
-  const coming = { ...context, definition: { ...definition, directory: folder } };
-  try {
-    await lay(context, context.staged(release), folder);
-    if (!hasFiles(coming.definition))
-      throw fail('BadDefinition', `${place(context)}: ${release.version} has no ${composeFiles(coming.definition).join(', ')}`); // prettier-ignore
-    const project = await readProject(coming);
+  const root = join(context.folder, 'coming', release.sha);
+  return withComing(context, release, context.staged(release), root, async (coming, project, config) => {
+    if (agreed) await refuseUnannounced(context, release, project, config, agreed);
     const failures = failuresIn(await judgeProject(coming, place(context)));
     if (failures) throw fail('BadDefinition', `${release.version} cannot be started: ${failures}`);
     await pinForeign(context, release, project, live);
     await writeAtomic(notePath(context, release), JSON.stringify(await hashes(coming)));
-    return live && tellChange(live.config, moved(project.config, folder, definition.directory));
+    return live && tellChange(live.config, config);
+  });
+}
+
+/**
+ * A release's compose files, resolved as `start` will meet them: those of its code, with what lies untracked in the live checkout. `config` has them where the live
+ * ones are. `root` is a folder for links, gone afterwards. Throws BadDefinition.
+ */
+export async function withComing<T>(
+  context: StepContext,
+  release: Release,
+  code: string,
+  root: string,
+  use: (coming: StepContext, project: Project, config: Config) => Promise<T>,
+): Promise<T> {
+  const { definition } = context;
+  // The folder's name may be the project's.
+  const folder = join(root, basename(definition.directory));
+  const coming = { ...context, definition: { ...definition, directory: folder } };
+  try {
+    await lay(context, code, folder);
+    if (!hasFiles(coming.definition))
+      throw fail('BadDefinition', `${place(context)}: ${release.version} has no ${composeFiles(coming.definition).join(', ')}`); // prettier-ignore
+    const project = await readProject(coming);
+    return await use(coming, project, moved(project.config, folder, definition.directory));
   } finally {
-    await rm(dirname(folder), { recursive: true, force: true });
+    await rm(root, { recursive: true, force: true });
   }
 }
 
@@ -62,7 +81,26 @@ function refuseChanged({ definition }: StepContext, live: Project, agreed: strin
   );
 }
 
-function tellChange(before: Config, after: Config): string {
+/** The same of the files that come, where the plan told what they resolve to; what `install` makes may change that. */
+async function refuseUnannounced(
+  context: StepContext,
+  release: Release,
+  project: Project,
+  config: Config,
+  agreed: string[],
+): Promise<void> {
+  const { source } = context.definition;
+  const [head] = comingLine(release, config).split(': ');
+  if (source.git?.install || !agreed.some((line) => line.startsWith(`${head}: `))) return;
+  if (!agreed.includes(comingLine(release, config)))
+    throw fail(
+      'Drift',
+      `docker compose config of ${release.version} is another one than people agreed to: the env file, or what lies untracked in the checkout, was changed since; nothing was stopped: put it back and retry, or start anew`,
+    );
+  await refuseMoved(context, project, agreed);
+}
+
+export function tellChange(before: Config, after: Config): string {
   const changed = differences(before, after);
   if (changed.length === 0) return 'the same docker compose config';
   const more = changed.length > 20 ? `, and ${changed.length - 20} more` : '';

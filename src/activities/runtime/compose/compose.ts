@@ -1,6 +1,7 @@
 import { effectServices } from '../../../definition/effects.js';
 import { migratingService } from '../../../definition/migrates-itself.js';
 import { fail } from '../../../errors.js';
+import { allEnded } from '../../../lib/all-ended.js';
 import { quoted, shellLine } from '../../../lib/shell-line.js';
 import type { Argv, Definition, Release, StepResult } from '../../../model.js';
 import type { StepContext } from '../../context.js';
@@ -8,7 +9,8 @@ import type { Runtime } from '../contract.js';
 import type { Container } from '../docker-state.js';
 import { guardOf, guardValues } from '../guard.js';
 import { turn } from '../open.js';
-import { awaitClosed, awaitOpen, whoHolds } from '../wait-for-ports.js';
+import { awaitClosed, awaitOpen } from '../wait-for-ports.js';
+import { announcedLines, checkAnnounced } from './announced.js';
 import { composeArgv, composeOf, hasFiles } from './arguments.js';
 import { checkCompose } from './checks.js';
 import { checkComing, refuseOtherFiles } from './coming.js';
@@ -26,7 +28,7 @@ import {
   upArgv,
 } from './commands.js';
 import { foreignLines, goneImages } from './foreign.js';
-import { takenPorts } from './host-checks.js';
+import { holdersOf, takenPorts } from './host-checks.js';
 import { diedOf, lastWords, observe } from './observe.js';
 import { configLine, containersOf, databaseServices, readProject, type Project } from './project.js';
 import { hold, restarted, serviceLine, turnServices, withoutEffects } from './services.js';
@@ -34,7 +36,7 @@ import { hold, restarted, serviceLine, turnServices, withoutEffects } from './se
 /** Services of docker compose. What `up` and `stop` say is a claim; containers and ports are the proof. */
 export const compose: Runtime = {
   runs: async (context) => (await ours(context)).some(({ running }) => running),
-  preflight: checkCompose,
+  preflight: async (context) => (await allEnded([checkCompose(context), checkAnnounced(context)])).flat(),
   coming: checkComing,
   stop,
   start,
@@ -46,11 +48,7 @@ export const compose: Runtime = {
   open: (context) => turn(context, 'open', { deadlineMs: composeOf(context.definition).timeoutMs }),
   close: (context) => turn(context, 'close', { deadlineMs: composeOf(context.definition).timeoutMs }),
   commands: (definition) => lines(definition, ''),
-  resolved: async (context) => {
-    if (!hasFiles(context.definition)) return [];
-    const project = await readProject(context);
-    return [configLine(project), ...(await foreignLines(context, project)), ...graceLines(context.definition, project)];
-  },
+  resolved: async (context) => [...new Set((await allEnded([liveLines(context), announcedLines(context)])).flat())],
   byHand: (context) =>
     lines(context.definition, inCheckout(context), previousOverride(context), shortGrace(context.definition)),
   services: {
@@ -70,6 +68,7 @@ async function stop(context: StepContext): Promise<StepResult> {
   const running = containers.filter(({ running }) => running);
   const graces = gracesOf(running, graceOf(context));
   const grace = graceOf(context);
+  const again = context.began('stop');
   const began = Date.now();
   await hold(context, running);
   const services = [...new Set(containers.map(({ service }) => service))];
@@ -86,7 +85,8 @@ async function stop(context: StepContext): Promise<StepResult> {
       'NotStopped',
       `${left.map(({ service }) => service).join(', ')} still runs after docker compose stop: look with docker ps, then retry`,
     );
-  const ports = [...new Set(containers.flatMap((one) => one.ports))];
+  // A port of one that did not run may be somebody else's by now.
+  const ports = [...new Set((again ? containers : running).flatMap((one) => one.ports))];
   await awaitClosed(ports, timeoutMs);
   const seconds = ((Date.now() - began) / 1000).toFixed(1);
   return {
@@ -109,7 +109,7 @@ async function start(context: StepContext, release: Release): Promise<StepResult
       `not set, so compose would leave it blank: ${project.unset.join(', ')}: add it to the env file`,
     );
   const before = await containersOf(context, project.ours);
-  if (!context.began('up')) await refuseTaken(project, before.ours);
+  if (!context.began('up')) await refuseTaken(context, project, before.ours);
   await startNeeded(context, project, before.others, override);
   const others = (await containersOf(context, project.ours)).others;
   const argv = upArgv(definition, project.ours, override);
@@ -162,12 +162,12 @@ async function ours(context: StepContext): Promise<Container[]> {
 }
 
 /** What of ours is in the way is stopped by then, so whoever holds one of our ports is somebody else. */
-async function refuseTaken(project: Project, ours: Container[]): Promise<void> {
+async function refuseTaken(context: StepContext, project: Project, ours: Container[]): Promise<void> {
   const taken = await takenPorts(project, ours);
   if (taken.length > 0)
     throw fail(
       'NotStarted',
-      `nothing was started, since the port is taken: ${await whoHolds(taken)}: end that process, then retry`,
+      `nothing was started, since the port is taken: ${await holdersOf(context, taken)}: end it, then retry`,
     );
 }
 
@@ -212,6 +212,12 @@ async function startNeeded(
   // `--no-deps` waits for nobody.
   const started = (await containersOf(context, own)).others.filter(({ service }) => absent.includes(service));
   await observe(context, started, { timeoutMs, observeMs: 0, awaited: project.awaited });
+}
+
+async function liveLines(context: StepContext): Promise<string[]> {
+  if (!hasFiles(context.definition)) return [];
+  const project = await readProject(context);
+  return [configLine(project), ...(await foreignLines(context, project)), ...graceLines(context.definition, project)];
 }
 
 function previousOverride(context: StepContext): string | undefined {

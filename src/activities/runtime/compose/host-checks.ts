@@ -38,7 +38,7 @@ export async function checkPorts(context: StepContext, project: Project, where: 
 }
 
 /** `port 8100: app-web-1 of project app`; where no container publishes it, the process that listens. */
-async function holdersOf(context: StepContext, ports: number[]): Promise<string> {
+export async function holdersOf(context: StepContext, ports: number[]): Promise<string> {
   const format = '{{.Names}}{{with .Label "com.docker.compose.project"}} of project {{.}}{{end}}';
   const told = ports.map(async (port) => {
     const argv = ['docker', 'ps', '--filter', `publish=${port}`, '--format', format];

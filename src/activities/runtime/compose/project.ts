@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { parseDuration } from '../../../definition/durations.js';
 import { fail } from '../../../errors.js';
-import type { Argv, Definition } from '../../../model.js';
+import { hashOf } from '../../../lib/files.js';
+import type { Argv, Definition, Release } from '../../../model.js';
 import { anyExitCode, type StepContext } from '../../context.js';
 import { projectContainers, type Container } from '../docker-state.js';
 import { guardValues } from '../guard.js';
@@ -137,6 +138,11 @@ export async function containersOf(
 /** For the plan, so that another configuration makes it another one. */
 export function configLine({ sha256 }: Project): string {
   return `# docker compose config: sha256 ${sha256}`;
+}
+
+/** The same of a release that is not here yet. `config`: with the live one's paths. */
+export function comingLine({ version }: Release, config: Config): string {
+  return `# docker compose config of ${version}: sha256 ${hashOf(config)}`;
 }
 
 export function place({ definition }: StepContext): string {

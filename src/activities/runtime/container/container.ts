@@ -35,6 +35,7 @@ async function stop(context: StepContext): Promise<StepResult> {
   const { name, stop: argv, ports, timeoutMs } = settingsOf(context.definition);
   const before = await present(context);
   if (before) await keepContainer(context.folder, before);
+  const again = context.began('stop');
   let note = `${name} stopped`;
   try {
     await context.change('stop', { ...request(context), argv });
@@ -49,7 +50,8 @@ async function stop(context: StepContext): Promise<StepResult> {
   if (left && left.restartPolicy === 'always')
     // Else it would come back with the engine, behind a release that is half done.
     await context.change('hold', { argv: ['docker', 'update', '--restart', 'unless-stopped', left.id] });
-  await awaitClosed(ports, timeoutMs);
+  // A port of one that did not run may be somebody else's by now.
+  if (before?.running || again) await awaitClosed(ports, timeoutMs);
   return { note: `${note}; closed: ${ports.join(', ')}`, data: { ports } };
 }
 
