@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../../errors.js';
 import { markedChange } from '../../lib/change-mark.js';
@@ -69,10 +69,12 @@ async function refuseDamaged(context: StepContext, listed: Listed[], due: Listed
   }
 }
 
-/** Without its manifest first: a folder that is half gone must not be taken for a backup. */
+/** Its manifest loses its name first, and goes last: a folder that is half gone must not be taken for a backup, and is known by it to a later call. */
 async function remove(folder: string): Promise<void> {
   const manifest = join(folder, 'manifest.json');
   if (existsSync(manifest)) await rename(manifest, join(folder, prunedFile));
   await syncFolder(folder);
+  for (const name of await readdir(folder))
+    if (name !== prunedFile) await rm(join(folder, name), { recursive: true, force: true });
   await rm(folder, { recursive: true, force: true });
 }
