@@ -134,7 +134,7 @@ describe('stop', () => {
 
   it('fails where systemd holds the socket for the next request, and says what to stop', async () => {
     const holder = spawn('node', ['server.cjs', 'socket', `${service.port}`], { cwd: service.directory });
-    await expect.poll(() => openPorts([service.port])).toEqual([service.port]);
+    await expect.poll(() => openPorts([service.port]), { timeout: 30_000 }).toEqual([service.port]);
     const step = service.step({ timeoutMs: 300 }, { at: { step: 'stop' } });
     await expect(adapter().stop(step)).rejects.toMatchObject(
       failing(
