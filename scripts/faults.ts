@@ -21,7 +21,7 @@ import { runStarts } from '../test/faults/starts.js';
 import { runUnderSystemd } from '../test/faults/systemd.js';
 import { runTakeovers } from '../test/faults/takeovers.js';
 import { runWholeReleases } from '../test/faults/whole-releases.js';
-import { tryVersion } from '../test/faults/versions.js';
+import { strikeVersion, tryVersion } from '../test/faults/versions.js';
 import { dockerWorks } from '../test/stack/docker.js';
 import { majors, NotHere } from '../test/stack/postgres-versions.js';
 
@@ -153,7 +153,7 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
     );
     return faults.length === 0;
   },
-  async versions({ say }) {
+  async versions({ seed, count = 20, say }) {
     let met = true;
     for (const major of majors) {
       try {
@@ -161,7 +161,12 @@ const goals: Record<string, (settings: Settings) => Promise<boolean>> = {
         say(
           `versions: PostgreSQL ${server} by ${programs.join(' and ')}: ${faults.join('; ') || 'all data came back equal'}`,
         );
-        met &&= faults.length === 0;
+        const { runs, kills, unequal } = await strikeVersion(major, { seed, count, say: () => undefined });
+        for (const what of unequal) say(`     ${what}`);
+        say(
+          `versions: PostgreSQL ${server}: ${runs} failed releases taken back, ${kills} kills, ${unequal.length} differences from the database before`,
+        );
+        met &&= faults.length + unequal.length === 0;
       } catch (error) {
         if (!(error instanceof NotHere)) throw error;
         say(`versions: ${error.message}`);

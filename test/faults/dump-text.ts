@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { findTools } from '../../src/lib/tools.js';
+import type { Version } from '../stack/postgres-versions.js';
 
 /** A whole database as text: schema, rows, sequences, owners, grants, policies, large objects, the database's own settings. */
-export async function dumpText(superuserUrl: string): Promise<string> {
-  const pgDump = await findTools().find('pg_dump');
+export async function dumpText(superuserUrl: string, version?: Version): Promise<string> {
+  const pgDump = version
+    ? (await version.client.postgres('pg_dump', version.major)).path
+    : await findTools().find('pg_dump');
   const { stdout } = await promisify(execFile)(pgDump, ['--create', superuserUrl], { maxBuffer: 2 ** 28 });
   return stdout.replace(/^\\(un)?restrict .*$/gm, '');
 }

@@ -8,6 +8,8 @@ import { databaseOddities, essence, makeShop, oddities, type Shop } from '../act
 import { compiled } from '../stack/compiled.js';
 import { dumpText, firstDifference } from './dump-text.js';
 import { generator } from './generator.js';
+import { oddOn, shopOn } from './versions.js';
+import type { Version } from '../stack/postgres-versions.js';
 
 export interface PutBacks {
   runs: number;
@@ -28,7 +30,7 @@ const damages = (role: string) => [
   `SELECT lo_unlink(424242); SELECT lo_from_bytea(424243, 'new')`,
   `DROP POLICY org_isolation ON leads; ALTER TABLE leads NO FORCE ROW LEVEL SECURITY; DELETE FROM leads WHERE org = 1`,
   `REVOKE ALL ON leads FROM ${role}_backup CASCADE; ALTER TABLE nothing OWNER TO ${role}_admin; GRANT ALL ON SCHEMA "a.b" TO PUBLIC`,
-  `DROP MATERIALIZED VIEW per_org; DROP INDEX "Sales Dept"."Paid first"; DROP FUNCTION twice; DROP EXTENSION pgcrypto`,
+  `DROP MATERIALIZED VIEW per_org; DROP INDEX "Sales Dept"."Paid first"; DROP FUNCTION twice; DROP EXTENSION IF EXISTS pgcrypto`,
   `CREATE TABLE made_by_the_release (id serial PRIMARY KEY); INSERT INTO made_by_the_release DEFAULT VALUES; DROP TABLE "a.b".c`,
   `ALTER DATABASE "NAME" SET app.motto = 'another'; ALTER DATABASE "NAME" RESET statement_timeout; COMMENT ON DATABASE "NAME" IS 'changed'`,
 ];
@@ -41,24 +43,32 @@ export async function runPutBacks(options: {
   seed: number;
   count: number;
   superuser?: string;
+  /** Of that server. @default 15, by the programs of this host */
+  version?: Version;
   say: (line: string) => void;
 }): Promise<PutBacks> {
+  const { version, superuser } = options;
   const random = generator(options.seed);
   const result: PutBacks = { runs: 0, kills: 0, unequal: [] };
-  const shop = await makeShop({ ...(options.superuser ? { superuser: options.superuser } : {}) });
+  const shop = await (version ? shopOn(version, superuser) : makeShop(superuser ? { superuser } : {}));
+  const rights = async (right: string) => {
+    if (known(right, version)) await shop.beside(right);
+  };
+  const roles = `${shop.database.name}_admin, ${shop.database.name}_owner`;
   try {
-    await shop.sql(oddities(shop.database.name));
-    for (const statement of databaseOddities(shop.name, shop.database.name)) await shop.beside(statement);
-    await shop.beside(`GRANT SET ON PARAMETER app.motto TO ${shop.database.name}_admin, ${shop.database.name}_owner`);
+    await shop.sql(version ? oddOn(version, shop) : oddities(shop.database.name));
+    for (const statement of databaseOddities(shop.name, shop.database.name))
+      if (known(statement, version)) await shop.beside(statement);
+    await rights(`GRANT SET ON PARAMETER app.motto TO ${roles}`);
     await shop.sql(`${settings} ANALYZE`, shop.superuserUrl);
     // pg_dump itself brings the columns of an inherited table back in another order, where its parent got one later.
     await shop.sql(`${settings} BEGIN READ WRITE; ALTER TABLE parent DROP COLUMN later; COMMIT`);
-    let before = await look(shop);
+    let before = await look(shop, version);
     for (let turn = 0; turn < options.count; turn += 1) {
-      const { story, kills } = await failAndTakeBack(shop, random);
+      const { story, kills } = await failAndTakeBack(shop, random, version);
       result.runs += 1;
       result.kills += kills;
-      const now = await look(shop);
+      const now = await look(shop, version);
       const unequal = differences(before, now, story.includes('backup')).map((what) => `${story}: ${what}`);
       result.unequal.push(...unequal);
       before = now;
@@ -66,11 +76,14 @@ export async function runPutBacks(options: {
     }
     return result;
   } finally {
-    await shop.beside(
-      `REVOKE SET ON PARAMETER app.motto FROM ${shop.database.name}_admin, ${shop.database.name}_owner`,
-    );
+    await rights(`REVOKE SET ON PARAMETER app.motto FROM ${roles}`);
     await shop.close();
   }
+}
+
+/** Before 15 a setting that nothing defines is a superuser's alone, and no right to it can be given. */
+function known(statement: string, version: Version | undefined): boolean {
+  return (version?.major ?? 15) >= 15 || !statement.includes('app.motto');
 }
 
 interface Seen {
@@ -80,13 +93,13 @@ interface Seen {
   statistics: number;
 }
 
-async function look(shop: Shop): Promise<Seen> {
+async function look(shop: Shop, version?: Version): Promise<Seen> {
   const backup = await shop.store.backup(shop.context, shop.folder);
   const [row] = await shop.sql(
     `${settings} SELECT count(*)::int AS n FROM pg_stats WHERE schemaname !~ '^pg_' AND schemaname <> 'information_schema'`,
     shop.superuserUrl,
   );
-  return { essence: essence(backup), dump: await dumpText(shop.superuserUrl), statistics: Number(row?.n) };
+  return { essence: essence(backup), dump: await dumpText(shop.superuserUrl, version), statistics: Number(row?.n) };
 }
 
 function differences(before: Seen, now: Seen, restored: boolean): string[] {
@@ -101,13 +114,17 @@ function differences(before: Seen, now: Seen, restored: boolean): string[] {
   ];
 }
 
-async function failAndTakeBack(shop: Shop, random: () => number): Promise<{ story: string; kills: number }> {
+async function failAndTakeBack(
+  shop: Shop,
+  random: () => number,
+  version?: Version,
+): Promise<{ story: string; kills: number }> {
   const backup = await shop.store.backup(shop.context, shop.folder);
   let kills = 0;
   const killed = async (act: Killed['act'], statements: number, argument?: Killed['argument']) => {
     const at = 1 + Math.floor(random() * statements);
     kills += Number(
-      await kill(shop, {
+      await kill(shop, version, {
         act,
         at,
         delayMs: random() < 0.5 ? null : Math.floor(random() * 30),
@@ -124,7 +141,8 @@ async function failAndTakeBack(shop: Shop, random: () => number): Promise<{ stor
   }
   if (step === 1) await killed('standby', 34);
   let record: StandbyRecord = await shop.store.standby(shop.context);
-  const all = damages(shop.database.name).map((sql) => sql.replaceAll('NAME', shop.name));
+  const parts = (sql: string) => sql.split('; ').filter((statement) => known(statement, version));
+  const all = damages(shop.database.name).map((sql) => parts(sql.replaceAll('NAME', shop.name)).join('; '));
   const done = step === 1 ? 0 : 1 + Math.floor(random() * all.length);
   for (const sql of all.slice(0, done))
     await shop.sql(`${settings} BEGIN READ WRITE; ${sql}; COMMIT`, shop.superuserUrl);
@@ -147,9 +165,12 @@ async function failAndTakeBack(shop: Shop, random: () => number): Promise<{ stor
 }
 
 /** True if it was killed before it had ended. */
-async function kill(shop: Shop, what: Omit<Killed, 'folder' | 'env'>): Promise<boolean> {
+async function kill(shop: Shop, version: Version | undefined, what: Omit<Killed, 'folder' | 'env'>): Promise<boolean> {
   const program = await compiled(new URL('../activities/data/postgres/killed.ts', import.meta.url));
-  const child = spawn(process.execPath, [program], { stdio: ['pipe', 'ignore', 'ignore'] });
+  const child = spawn(process.execPath, [program], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    env: { ...process.env, ...version?.clientEnv },
+  });
   child.stdin.end(JSON.stringify({ folder: shop.folder, env: `${shop.folder}/.env`, ...what } satisfies Killed));
   const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
   return signal === 'SIGKILL';

