@@ -22,6 +22,7 @@ import {
 import { deploysSince, entryOf, releases } from './releases.js';
 import { swapAll } from './recovery-point.js';
 import { reopenStores } from './reopen.js';
+import { refuseOtherPlaces } from './targets.js';
 import { appliedRevisions, isEmpty, knownRevisions, listed, missing, sameSets } from './revisions.js';
 import type { Step } from './step.js';
 import { mayHaveChanged, wasOpen } from './touched.js';
@@ -30,11 +31,13 @@ import { undoMigrations } from './undo-migrations.js';
 /** Where data can come back from: the run whose release is being left, and what it kept. */
 interface Point {
   run: string;
-  folder: string;
   /** Applied revisions to return to. */
   revisions: Revisions;
+  /** Of every store, or of none: where one is gone all come from the proven backup, since a row and the upload that it names belong together. */
   standby: StandbyRecord[];
   takenAt: string | null;
+  /** The backup's moment, while the release before still served: what was written from then until it stopped is lost, too, and nobody counted it. */
+  earlier: boolean;
 }
 
 /** Decides from revisions, never from guesses, what becomes of the data: keep, keep ahead, undo, or put back; and whether a person has to agree. */
@@ -66,9 +69,8 @@ export async function choose(context: Step): Promise<Choice> {
       asks: true,
     });
   }
-  const loss = await findLoss(context);
   const checks = aside(await madeByChecks(context));
-  const asks = needsPerson(context, loss);
+  const counted = await findLoss(context);
   const extra = missing(now, point.revisions);
   const undoes =
     context.definition.rollback.prefer === 'undo' && isEmpty(missing(point.revisions, now)) && !isEmpty(extra);
@@ -77,21 +79,25 @@ export async function choose(context: Step): Promise<Choice> {
       decision: 'undo',
       reason: `undo ${listed(extra)}, by name, with the code that made them${checks}`,
       to: listed(point.revisions),
-      loss,
+      loss: counted,
       drops: await dropsOf(context, point, Object.values(extra).flat()),
-      asks,
+      asks: needsPerson(context, counted),
     });
   }
   // Before anything is stopped; later the restore itself looks.
   if (context.at.step === 'rollback' && !context.at.undo) await refuseUnusable(context, point);
   const from = point.takenAt ?? 'the backup';
+  const loss = point.earlier ? null : counted;
+  const gone = point.earlier
+    ? '; the copy of the moment when nothing wrote is gone: from the backup before it, so that what was written until the stop is lost, too'
+    : '';
   return decided({
     decision: 'put-back',
-    reason: `the data of ${from}, from before ${context.run.kind === 'rollback' ? context.run.previous?.version : context.run.version.version}${checks}`,
+    reason: `the data of ${from}, from before ${context.run.kind === 'rollback' ? context.run.previous?.version : context.run.version.version}${gone}${checks}`,
     to: from,
     loss,
     drops: [],
-    asks,
+    asks: point.earlier || needsPerson(context, loss),
   });
 }
 
@@ -104,7 +110,10 @@ export async function putBack(context: Step, choice: Choice): Promise<StepResult
     await swapAll(context, stores(context.definition), replacement);
   } else if (choice.decision === 'undo') {
     // One that is adopted has changed already what is looked at.
-    if (!undoBegun(context.folder)) await refuseGrown(context, choice);
+    if (!undoBegun(context.folder)) {
+      await refuseGrown(context, choice);
+      await refuseOtherPlaces(context);
+    }
     await undoMigrations(context, point.revisions);
   }
   const wanted = choice.decision === 'keep-ahead' ? await keepAhead(context, choice) : point.revisions;
@@ -177,69 +186,76 @@ function releaseFolder(context: Step): string | undefined {
 }
 
 async function findPoint(context: Step): Promise<Point> {
-  const { run } = context;
-  if (run.kind !== 'rollback') {
-    const standby = (await readStandby(context.folder)) ?? [];
-    return {
-      run: run.id,
-      folder: context.folder,
-      revisions: context.pinned.before,
-      standby,
-      takenAt: standby[0]?.takenAt ?? null,
-    };
-  }
-  const { entries } = await releases(context.home);
+  const { run, folder, home } = context;
+  if (run.kind !== 'rollback') return pointOf(context, run.id, folder, context.pinned.before);
+  const { entries } = await releases(home);
   const [left] = deploysSince(entries, run.version);
   if (!left)
     throw fail('BackupUnusable', `no run left ${run.version.version} behind: there is no data of it to go back to`);
-  const folder = context.folderOf(left.run);
-  const standby = (await readStandby(folder)) ?? [];
   const manifest = await findManifest(context, left.run);
   const revisions = manifest?.revisions ?? entryOf(entries, run.version)?.revisions ?? {};
-  return { run: left.run, folder, revisions, standby, takenAt: standby[0]?.takenAt ?? manifest?.takenAt ?? null };
+  return pointOf(context, left.run, context.folderOf(left.run), revisions);
 }
 
-/** Chooses the copy of each store, restores it from the proven backup where it is gone, and notes the choice before anything is swapped. */
+async function pointOf(context: Step, run: string, folder: string, revisions: Revisions): Promise<Point> {
+  const copies = (await readStandby(folder)) ?? [];
+  const copiedAt = copies[0]?.takenAt ?? null;
+  // What was chosen once stays so: its copies are used up by the swap.
+  const chosen = (await readReplacement(context.folder))?.[0]?.takenAt;
+  const whole = chosen === undefined ? await haveAll(context, copies) : chosen === copiedAt;
+  const takenAt = chosen ?? (whole ? copiedAt : ((await findManifest(context, run))?.takenAt ?? null));
+  return { run, revisions, standby: whole ? copies : [], takenAt, earlier: !whole };
+}
+
+async function haveAll(context: Step, copies: StandbyRecord[]): Promise<boolean> {
+  for (const store of stores(context.definition)) {
+    const copy = copies.find((one) => one.store === store.name);
+    if (!copy || !(await store.has(context, copy))) return false;
+  }
+  return true;
+}
+
+/** Notes what takes the place of each store, restored from the proven backup where the copies are gone, before anything is swapped. */
 async function prepare(context: Step, point: Point, choice: Choice): Promise<StandbyRecord[]> {
   await refuseGrown(context, choice);
+  await refuseOtherPlaces(context);
   const all = stores(context.definition);
   // One alone is looked at by its own restore.
   if (all.length > 1) await refuseUnusable(context, point);
   const replacement: StandbyRecord[] = [];
   for (const store of all) {
     const copy = point.standby.find((one) => one.store === store.name);
-    const kept = copy && (await store.has(context, copy)) ? copy : undefined;
-    const record = kept?.backup
-      ? await store.restore(context, kept.backup.folder, kept.backup.stored)
-      : (kept ?? (await restored(context, store, point)));
-    replacement.push({ ...record, live: await store.live(context) });
+    const record = copy && !copy.backup ? copy : await restored(context, store, point);
+    replacement.push({ ...record, takenAt: point.takenAt ?? record.takenAt, live: await store.live(context) });
   }
   await writeReplacement(context.folder, replacement);
   return replacement;
 }
 
-/** Each store must have a copy that is there, or a proven backup whose file is the one that was written. */
+/** Where there are no copies, there must be a proven backup whose file is the one that was written. */
 async function refuseUnusable(context: Step, point: Point): Promise<void> {
   for (const store of stores(context.definition)) {
     const copy = point.standby.find((one) => one.store === store.name);
-    const kept = copy && (await store.has(context, copy)) ? copy : undefined;
-    if (kept && !kept.backup) continue;
-    const { folder, stored } = kept?.backup ?? (await provenBackup(context, store, point));
+    if (copy && !copy.backup) continue;
+    const { folder, stored } = await backupOf(context, store, point);
     await findWhole(context, folder, stored);
   }
 }
 
-async function provenBackup(context: Step, store: Store, point: Point) {
+/** The one that stands for the copy, else the one that was proven before the stop. */
+async function backupOf(context: Step, store: Store, point: Point) {
+  const standing = point.standby.find((one) => one.store === store.name)?.backup;
+  if (standing) return standing;
   const manifest = await findManifest(context, point.run);
   const stored = manifest?.stores.find((one) => one.store === store.name);
   if (!stored || !manifest?.proven)
     throw fail('BackupUnusable', `neither a copy nor a proven backup of ${store.name} from run ${point.run} is left`);
-  return { folder: backupFolder(context, point.run), stored, takenAt: manifest.takenAt };
+  return { folder: backupFolder(context, point.run), stored };
 }
 
 async function restored(context: Step, store: Store, point: Point): Promise<StandbyRecord> {
-  const { folder, stored, takenAt } = await provenBackup(context, store, point);
-  context.progress(`restoring ${store.name} from the backup of ${takenAt}`);
+  const { folder, stored } = await backupOf(context, store, point);
+  context.progress(`restoring ${store.name} from ${folder}`);
   return store.restore(context, folder, stored);
 }
 

@@ -7,6 +7,7 @@ import type { CheckResult } from '../model.js';
 import { unasked, type StepContext } from './context.js';
 import type { StandbyRecord } from './data/contract.js';
 import { stores } from './data/lookup.js';
+import { readReturn } from './records.js';
 import type { Step } from './step.js';
 
 type Target = StandbyRecord['live'];
@@ -23,6 +24,21 @@ export async function targetsOf(context: StepContext): Promise<Targets> {
 export async function refuseOtherTargets(context: Step): Promise<void> {
   for (const store of stores(context.definition)) {
     if (isTold(context.pinned.targets[store.name])) refuseOther(context, store.name, await store.live(context));
+  }
+}
+
+/**
+ * The same before data is put back or undone. A file may have been made anew by the release itself, and a database by this run, to return from
+ * an undo of migrations that failed.
+ */
+export async function refuseOtherPlaces(context: Step): Promise<void> {
+  const made = (await readReturn(context.folder)) ?? [];
+  for (const store of stores(context.definition)) {
+    const planned = context.pinned.targets[store.name];
+    if (!isTold(planned)) continue;
+    const now = await store.live(context);
+    const own = made.some(({ live, copyOid }) => live.system === now.system && copyOid === now.oid);
+    if (!own && !(now.system === 'file' && now.name === planned.name)) refuseOther(context, store.name, now);
   }
 }
 

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -6,10 +6,14 @@ import { backup } from '../../src/activities/backup.js';
 import type { StandbyRecord, Store } from '../../src/activities/data/contract.js';
 import { filesStore } from '../../src/activities/data/files/store.js';
 import { stores as storesOf } from '../../src/activities/data/lookup.js';
+import { choose, putBack } from '../../src/activities/decision.js';
 import { findManifest } from '../../src/activities/keeping/manifest.js';
 import { backupFolder } from '../../src/activities/keeping/places.js';
+import { writeStandby } from '../../src/activities/records.js';
 import { swapAll } from '../../src/activities/recovery-point.js';
 import type { Step } from '../../src/activities/step.js';
+import { targetsOf } from '../../src/activities/targets.js';
+import { makeFolder } from '../../src/lib/files.js';
 import { makeShop, type Shop } from './data/postgres/shop.js';
 import { makeApp, type App } from './data/sqlite/app.js';
 import { definitionOf, stepContext } from './step-context.js';
@@ -170,6 +174,77 @@ describe('two PostgreSQL databases and a tree of files', { timeout: 120_000 }, (
       records.push(await store.restore(step, folder, manifest!.stores[index]!));
     await swap();
     expect(await shown()).toEqual(before);
+  });
+});
+
+describe('data that is put back', { timeout: 60_000 }, () => {
+  let app: App;
+  let step: Step;
+  let copies: StandbyRecord[];
+  const upload = () => join(app.directory, 'uploads', 'one');
+  const shown = () => app.dump() + readFileSync(upload(), 'utf8');
+  const change = (text: string) => {
+    app.sql(`INSERT INTO jobs (name) VALUES ('${text}')`);
+    writeFileSync(upload(), text);
+  };
+  /** What it was when it was backed up, when it was copied, and what the release made of it. */
+  let [backedUp, copied, spoilt]: string[] = [];
+
+  beforeEach(async () => {
+    const { runtime } = definitionOf('/srv/app');
+    const opening = { open: ['./open'], close: ['./close'], closed_url: 'http://127.0.0.1:1' };
+    app = await makeApp({ files: { keep: ['uploads'] }, runtime: { ...runtime, open: opening } });
+    mkdirSync(join(app.directory, 'uploads'));
+    change('first');
+    const targets = await targetsOf(app.context);
+    const pinned = { live: null, before: {}, definition: app.context.definition, targets } as unknown as Step['pinned'];
+    step = { ...app.context, pinned, at: { step: 'migrate', undo: true, try: 1 } };
+    backedUp = shown();
+    await backup(step);
+    change('before the stop');
+    copied = shown();
+    copies = [];
+    for (const store of storesOf(step.definition)) copies.push(await store.standby(step));
+    await writeStandby(step.folder, copies);
+    await makeFolder(join(step.folder, 'commands', 'start-1-start'));
+    change('by the release');
+    spoilt = shown();
+  });
+  afterEach(() => app.close());
+
+  it('is that of the copies, while each store has its own', async () => {
+    const choice = await choose(step);
+    expect(choice).toMatchObject({ decision: 'put-back', to: copies[0]!.takenAt });
+    await putBack(step, choice);
+    expect(shown()).toBe(copied);
+  });
+
+  it('is that of the backup before, of all stores, where one has no copy left, and only if a person agrees: what was written until the stop is lost, too', async () => {
+    const manifest = await findManifest(step, step.run.id);
+    await rm(copies[1]!.copy, { recursive: true });
+    const choice = await choose(step);
+    expect(choice).toMatchObject({ decision: 'put-back', to: manifest!.takenAt, loss: null, asks: true });
+    expect(choice.reason).toContain('what was written until the stop is lost, too');
+    await putBack(step, choice);
+    expect(shown()).toBe(backedUp);
+
+    // A second call, as after a lost worker, decides and does the same.
+    expect(await choose(step)).toEqual(choice);
+    await putBack(step, choice);
+    expect(shown()).toBe(backedUp);
+  });
+
+  it('does not go into another store that the definition names since', async () => {
+    const choice = await choose(step);
+    const another = join(app.directory, 'another.db');
+    await copyFile(app.file, another);
+    const moved = { ...step.definition, databases: { main: { sqlite: { file: 'another.db' } } } };
+    await expect(putBack({ ...step, definition: moved }, choice)).rejects.toMatchObject({
+      type: 'DataRefused',
+      message: expect.stringContaining(`main is ${another} (inode `) as string,
+    });
+    expect(shown()).toBe(spoilt);
+    expect(app.dump(another)).toBe(app.dump());
   });
 });
 

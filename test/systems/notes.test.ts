@@ -32,13 +32,16 @@ describe('a system of a SQLite file and a tree of uploads', { timeout: 300_000 }
       // SQLite has written its backup, which has no name yet; the copy of the uploads is whole, and not yet one.
       const copied = await kill(backup, 'quick');
       const started = await kill(copied, 'server.py');
-      // Without its copy the file is restored from the backup, and the uploads come from theirs.
+      // Without the copy of the file both come from the backup, of one moment, if a person agrees.
       await run.until(started.inside);
       expect(partsOf(system)).toEqual([]);
       const [copy = ''] = besides(system)[0]!.filter((name) => /\.s-[0-9a-f]+$/.test(name) && !copies[0]!.includes(name));
       for (const name of [copy, `${copy}.json`]) rmSync(join(system.directory, 'data', '.slipway', name));
       const restored = system.hold('checked');
       started.release();
+      const asked = await until(async () => (await handle.query<Status>('status')).questions.find(({ name }) => name === 'rollback'));
+      expect(asked.detail).toContain('changes that would be lost: unknown');
+      await handle.signal('approve', { gate: 'rollback', by: 'ann', plan: asked.plan });
       // The file is swapped, and the uploads have just been.
       await kill(await kill(restored, 'exchange'));
 
