@@ -107,11 +107,25 @@ export function grantStatements(name: string, shape: DatabaseShape): string[] {
 }
 
 export function settingStatements(name: string, shape: DatabaseShape): string[] {
+  return shape.settings.map(({ role, name: setting, value }) =>
+    alterSettings(
+      name,
+      role,
+      `SET ${quoteName(setting)} TO ${listSettings.has(setting) ? listed(value) : quoteText(value)}`,
+    ),
+  );
+}
+
+/** Of the database, or of a role in it: that is a right of the role's own, so an admin who is a member of it acts as it, for this one transaction. */
+export function alterSettings(name: string, role: string | null, change: string): string {
   const database = quoteName(name);
-  return shape.settings.map(({ role, name: setting, value }) => {
-    const target = role === null ? `DATABASE ${database}` : `ROLE ${quoteName(role)} IN DATABASE ${database}`;
-    return `ALTER ${target} SET ${quoteName(setting)} TO ${listSettings.has(setting) ? listed(value) : quoteText(value)}`;
-  });
+  if (role === null) return `ALTER DATABASE ${database} ${change}`;
+  return [
+    `SELECT set_config('role', ${quoteText(role)}, true) FROM pg_roles
+     WHERE rolname = current_user AND NOT rolsuper AND NOT rolcreaterole AND pg_has_role(${quoteText(role)}, 'MEMBER')`,
+    `ALTER ROLE ${quoteName(role)} IN DATABASE ${database} ${change}`,
+    'RESET ROLE',
+  ].join('; ');
 }
 
 export function limitStatement(name: string, shape: DatabaseShape): string {

@@ -67,7 +67,7 @@ function rights(
     ],
     [
       'carry over',
-      `${user} may repeat the database's grants and settings`,
+      `${user} may repeat the database's grants and settings, and is a member of the roles that have settings in it`,
       () =>
         run([
           ...grantStatements(second, live),

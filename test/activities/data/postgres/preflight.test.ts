@@ -96,6 +96,14 @@ describe('the checks before a release', () => {
     });
   });
 
+  it('find a role with settings in the database that the admin is no member of', async () => {
+    await shop.beside(`ALTER ROLE ${shop.database.name}_backup IN DATABASE ${shop.name} SET work_mem = '9MB'`);
+    expect(await failing()).toEqual({
+      'shop: carry over': expect.stringMatching(/permission denied/) as string,
+      'shop: way back': expect.stringMatching(/^none: /) as string,
+    });
+  });
+
   it('C9: find a backup role that policies hide rows from', async () => {
     await shop.beside(`ALTER ROLE ${shop.database.name}_backup NOBYPASSRLS`);
     expect(await failing()).toEqual({ 'shop: row security': 'hides rows of public.leads' });

@@ -147,6 +147,7 @@ export function databaseOddities(name: string, role: string): string[] {
     `ALTER DATABASE "${name}" SET default_transaction_read_only = on`,
     `ALTER DATABASE "${name}" SET statement_timeout = '50ms'`,
     `ALTER DATABASE "${name}" SET app.motto = 'a, "b" = c''d'`,
+    `ALTER ROLE ${role}_owner IN DATABASE "${name}" SET work_mem = '9MB'`,
     `ALTER DATABASE "${name}" CONNECTION LIMIT 77`,
     `REVOKE ALL ON DATABASE "${name}" FROM PUBLIC`,
     `GRANT CONNECT, TEMPORARY ON DATABASE "${name}" TO ${role}_backup, ${role}_admin`,

@@ -12,6 +12,7 @@ import { comparable, readCatalog } from '../catalog.js';
 import { query, type Session } from '../connect.js';
 import { readContents } from '../contents.js';
 import {
+  alterSettings,
   commentStatement,
   grantStatements,
   limitStatement,
@@ -145,7 +146,7 @@ async function carryOver(link: Link, session: Session, backup: StoreBackup): Pro
   for (const statement of [
     ...[...grantees].map((one) => `REVOKE ALL ON DATABASE ${database} FROM ${one === 'PUBLIC' ? one : quoteName(one.slice(1))}`), // prettier-ignore
     ...grantStatements(name, shape),
-    ...[...new Set(live.settings.map(({ role }) => role))].map((role) => `ALTER ${role === null ? 'DATABASE' : `ROLE ${quoteName(role)} IN DATABASE`} ${database} RESET ALL`), // prettier-ignore
+    ...[...new Set(live.settings.map(({ role }) => role))].map((role) => alterSettings(name, role, 'RESET ALL')),
     ...settingStatements(name, shape),
     limitStatement(name, shape),
     commentStatement(name, shape.comment),
