@@ -3,7 +3,7 @@ import type { Release, StepResult } from '../model.js';
 import { checkContext, expecting } from './check.js';
 import { refuseOtherRevisions } from './fetched-revisions.js';
 import { markLogs } from './checks/log-marks.js';
-import type { StandbyRecord } from './data/contract.js';
+import type { StandbyRecord, Store } from './data/contract.js';
 import { stores } from './data/lookup.js';
 import { freeRoom } from './data/reserve.js';
 import { effectsOf } from '../definition/effects.js';
@@ -16,6 +16,7 @@ import { migrationTool } from './migrations/lookup.js';
 import { noteCounters } from './note-counters.js';
 import { startMigrating } from './own-migration.js';
 import {
+  begun,
   noteStopped,
   readReplacement,
   readReturn,
@@ -74,12 +75,38 @@ export async function standby(context: Step): Promise<StepResult> {
     refuseOther(context, store.name, record.live);
     records.push(record);
   }
+  await refuseWritten(context, records, async (store, record) => {
+    // Made anew by the next try: one that is not of the others' moment serves nobody.
+    const copy = (await store.kept(context)).find(({ name, is }) => name === record.copy && is === 'standby');
+    if (copy) await store.discard(context, copy);
+  });
   await writeStandby(context.folder, records);
   await freeRoom(context);
   return {
     note: `${records.map((one) => one.copy).join(', ')} in ${((Date.now() - began) / 1000).toFixed(1)} s`,
     data: { records },
   };
+}
+
+/** Somebody who writes beside a stopped system leaves stores of two moments, and loses it where the data is put back. Throws NotStopped. */
+async function refuseWritten(
+  context: Step,
+  records: StandbyRecord[],
+  forEach: (store: Store, record: StandbyRecord) => Promise<void> = async () => undefined,
+): Promise<void> {
+  const seen: string[] = [];
+  for (const store of stores(context.definition)) {
+    const record = records.find((one) => one.store === store.name);
+    const written = record && (await store.writtenSinceCopy?.(context, record));
+    if (!written) continue;
+    seen.push(`${store.name} (${written})`);
+    await forEach(store, record);
+  }
+  if (seen.length > 0)
+    throw fail(
+      'NotStopped',
+      `something still writes, since the data was copied: ${seen.join('; ')}; end it, then start anew`,
+    );
 }
 
 export async function switchCode(context: Step, release: Release | null): Promise<StepResult> {
@@ -91,6 +118,7 @@ export async function switchCode(context: Step, release: Release | null): Promis
 /** Applies what is pending, then notes the row counters: what is written from now on is what could be lost. */
 export async function migrate(context: Step): Promise<StepResult> {
   const { definition, run } = context;
+  if (!begun(context, 'migrate')) await refuseWritten(context, (await readStandby(context.folder)) ?? []);
   const tool = migrationTool(definition);
   if (tool && migratesItself(definition)) {
     await noteCounters(context);

@@ -9,7 +9,8 @@ import { stores as storesOf } from '../../src/activities/data/lookup.js';
 import { choose, putBack } from '../../src/activities/decision.js';
 import { findManifest } from '../../src/activities/keeping/manifest.js';
 import { backupFolder } from '../../src/activities/keeping/places.js';
-import { writeStandby } from '../../src/activities/records.js';
+import { readStandby, writeStandby } from '../../src/activities/records.js';
+import { migrate, standby } from '../../src/activities/release-steps.js';
 import { swapAll } from '../../src/activities/recovery-point.js';
 import type { Step } from '../../src/activities/step.js';
 import { targetsOf } from '../../src/activities/targets.js';
@@ -232,6 +233,25 @@ describe('data that is put back', { timeout: 60_000 }, () => {
     expect(await choose(step)).toEqual(choice);
     await putBack(step, choice);
     expect(shown()).toBe(backedUp);
+  });
+
+  it('is refused where something writes while or after it is copied; a copy that is older than the others is made anew', async () => {
+    const later = { ...app.step('20260105T130000Z-abc124'), pinned: step.pinned };
+    const read: Step['read'] = async (request) => {
+      if (request.argv[0]?.endsWith('/cp')) app.sql(`INSERT INTO jobs (name) VALUES ('by a timer')`);
+      return later.read(request);
+    };
+    const refused = {
+      type: 'NotStopped',
+      message: expect.stringContaining(`main (${app.file} has changed)`) as string,
+    };
+    await expect(standby({ ...later, read })).rejects.toMatchObject(refused);
+    await standby(later);
+    const [copy] = (await readStandby(later.folder))!;
+    expect(app.dump(copy!.copy)).toBe(app.dump());
+
+    app.sql(`INSERT INTO jobs (name) VALUES ('by a timer, again')`);
+    await expect(migrate(later)).rejects.toMatchObject(refused);
   });
 
   it('does not go into another store that the definition names since', async () => {

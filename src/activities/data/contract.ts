@@ -107,6 +107,11 @@ export interface Store {
   /** The same text as before means that nobody wrote in between. Absent where to tell costs as much as to count. */
   lastWrite?(context: StepContext): Promise<string>;
   /**
+   * What was written since the copy, as far as it shows at once; undefined: nothing does. Absent where to see it takes as long as another copy, which
+   * tells it by itself.
+   */
+  writtenSinceCopy?(context: StepContext, standby: StandbyRecord): Promise<string | undefined>;
+  /**
    * What the live store has otherwise than that recovery point, for people: `new table public.a`, `rows of public.b`. Changes nothing. Absent where no
    * migration tool ever is. Throws NotStopped while somebody is at work on it. `catalog`: no rows, and whoever is at work.
    */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { StandbyRecord } from '../contract.js';
 import { query, withSession, type Session } from './connect.js';
 import { serverMajor } from './databases.js';
 import type { Link } from './link.js';
@@ -33,6 +34,19 @@ export async function writtenSince(
   return withSession(link.admin, link.run, async (session) =>
     (await settle(session)) ? difference(since, await readState(session)) : null,
   );
+}
+
+/**
+ * Tables written since that copy, as the server has counted at once. Before 15 a server may count what was written before the copy only after it:
+ * nothing is told.
+ */
+export async function writtenSinceCopy(link: Link, { counters }: StandbyRecord): Promise<string | undefined> {
+  if (!counters) return undefined;
+  return withSession(link.admin, link.run, async (session) => {
+    if ((await serverMajor(session)) < 15) return undefined;
+    const written = Object.entries(difference(counters, await readState(session)) ?? {});
+    return written.map(([table, rows]) => `${table}: ${rows} rows`).join(', ') || undefined;
+  });
 }
 
 /** By the transactions of the whole server that wrote and have ended. */

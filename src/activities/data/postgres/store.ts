@@ -11,7 +11,7 @@ import { keepState } from './second-backup.js';
 import { needsOf, wayOf, type Way } from './way.js';
 import { query, withSession } from './connect.js';
 import { alone, asAdmin } from './admin.js';
-import { countersNow, lastWrite, writtenSince } from './counters.js';
+import { countersNow, lastWrite, writtenSince, writtenSinceCopy } from './counters.js';
 import { discardKept, keptBeside } from './kept.js';
 import { restoreInPlaceByHand } from './in-place/by-hand.js';
 import { exchangeInPlace, hasInPlace, identity } from './in-place/exchange.js';
@@ -66,6 +66,7 @@ export function postgresStore(name: string, connections: Postgres): Store {
     },
     written: async (context, since) => writtenSince(await link(context), since),
     lastWrite: async (context) => lastWrite(await link(context)),
+    writtenSinceCopy: async (context, standby) => writtenSinceCopy(await link(context), standby),
     alone: async (context, act) => {
       const to = await link(context);
       return alone(to, to.admin.database, act);

@@ -67,6 +67,14 @@ export async function countersOf(context: StepContext, file: string): Promise<Re
   );
 }
 
+/** Whether the file or its log of writes changed since. */
+export async function writtenSinceCopy(live: string, { takenAt }: StandbyRecord): Promise<string | undefined> {
+  const times = await Promise.all([live, `${live}-wal`].map((path) => stat(path).catch(() => undefined)));
+  return times.some((found) => found !== undefined && found.size > 0 && found.mtimeMs > Date.parse(takenAt))
+    ? `${live} has changed`
+    : undefined;
+}
+
 /** When the file and its log of writes last changed. */
 export async function lastWriteOf(file: string): Promise<string> {
   const found = await Promise.all(

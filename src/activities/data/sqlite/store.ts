@@ -12,7 +12,7 @@ import { checkFile, sizeOf } from './preflight.js';
 import { readRows } from './read-rows.js';
 import { makeScratch, proveBackup } from './restored.js';
 import { liveFile } from './live-file.js';
-import { countersOf, lastWriteOf, makeStandby, refuseUnsettled, restoreBeside } from './standby.js';
+import { countersOf, lastWriteOf, makeStandby, refuseUnsettled, restoreBeside, writtenSinceCopy } from './standby.js';
 import { restoreByHand } from '../beside/by-hand.js';
 import { downtimeOf, needsOf } from '../beside/checks.js';
 import { hasKept, keepState } from '../beside/way.js';
@@ -72,6 +72,7 @@ export function sqliteStore(name: string, sqlite: Sqlite): Store {
     has: async (_context, standby) => hasKept(standby),
     counters: async (context) => countersOf(context, (await at(context)).live),
     lastWrite: async (context) => lastWriteOf((await at(context)).live),
+    writtenSinceCopy: async (context, standby) => writtenSinceCopy((await at(context)).live, standby),
     written: async (context, since) =>
       since && writtenBetween(since, await countersOf(context, (await at(context)).live)),
     changes: async (context, standby) => changesSince(context, (await at(context)).live, standby.copy),

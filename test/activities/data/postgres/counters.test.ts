@@ -34,9 +34,11 @@ describe('rows written since', () => {
   });
 
   it('are told from the counters of a standby copy', async () => {
-    const { counters } = await shop.store.standby(shop.context);
+    const copy = await shop.store.standby(shop.context);
+    expect(await shop.store.writtenSinceCopy?.(shop.context, copy)).toBeUndefined();
     await shop.sql('INSERT INTO quiet VALUES (1)');
-    expect(await shop.store.written(shop.context, counters)).toEqual({ 'public.quiet': 1 });
+    expect(await shop.store.written(shop.context, copy.counters)).toEqual({ 'public.quiet': 1 });
+    expect(await shop.store.writtenSinceCopy?.(shop.context, copy)).toBe('public.quiet: 1 rows');
   });
 
   it.each([
