@@ -4,7 +4,7 @@ import { unasked, type StepContext } from '../context.js';
 import { headsOf } from './alembic-graph.js';
 import { alembicRequest, graphOf } from './alembic-settings.js';
 import { alembicRows } from './applied.js';
-import { toolPlace } from './tool-request.js';
+import { asLook, toolPlace } from './tool-request.js';
 
 /** @see MigrationTool.preflight */
 export async function checkAlembic(context: StepContext, directory?: string): Promise<CheckResult[]> {
@@ -25,7 +25,7 @@ export async function checkAlembic(context: StepContext, directory?: string): Pr
 }
 
 async function checkTool(context: StepContext, directory: string, where: string): Promise<CheckResult> {
-  const request = { ...alembicRequest(context, directory, ['current']), deadlineMs: 60_000 };
+  const request = asLook(alembicRequest(context, directory, ['current']));
   const expected = `${request.argv.join(' ')} answers in ${toolPlace(request)}, and tells what the database says`;
   const result = (ok: boolean, seen: string) => unasked('migration-tool', ok, expected, seen, where);
   const rows = await alembicRows(context);

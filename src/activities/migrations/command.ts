@@ -9,7 +9,7 @@ import { applyPending } from './apply-pending.js';
 import { demandReachable, demandSame } from './compare.js';
 import type { MigrationTool } from './contract.js';
 import { demandFollows, leadingTo } from './rehearsal-copy.js';
-import { toolLine, toolPlace, toolRequest } from './tool-request.js';
+import { asLook, toolLine, toolPlace, toolRequest } from './tool-request.js';
 import { databaseOf } from './tool-settings.js';
 import { detailsOf, isExit } from './tool-error.js';
 
@@ -109,7 +109,7 @@ async function undo(context: StepContext, directory: string, argv: Argv, name: s
 
 /** Throws MigrationFailed for a line that is no revision: a log among them would count as one. */
 async function revisionsOf(context: StepContext, checkout: string, argv: Argv, leading = {}): Promise<string[]> {
-  const { stdout = '' } = await context.read({ ...toolRequest(context, checkout, argv, leading), deadlineMs: 60_000 });
+  const { stdout = '' } = await context.read(asLook(toolRequest(context, checkout, argv, leading)));
   const lines = stdout.split('\n').filter((line) => line.trim() !== '');
   const wrong = lines.find((line) => !/^[\w.@+:-]+$/.test(line));
   if (wrong === undefined) return lines;

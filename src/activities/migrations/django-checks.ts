@@ -4,7 +4,7 @@ import { unasked, type StepContext } from '../context.js';
 import { djangoRows } from './applied.js';
 import { conflictsOf, readCode } from './django-files.js';
 import { manageRequest } from './django-settings.js';
-import { toolPlace } from './tool-request.js';
+import { asLook, toolPlace } from './tool-request.js';
 
 /** @see MigrationTool.preflight */
 export async function checkDjango(context: StepContext, directory?: string): Promise<CheckResult[]> {
@@ -24,7 +24,7 @@ export async function checkDjango(context: StepContext, directory?: string): Pro
 }
 
 async function checkTool(context: StepContext, directory: string, where: string): Promise<CheckResult> {
-  const request = { ...manageRequest(context, directory, ['showmigrations', '--plan']), deadlineMs: 60_000 };
+  const request = asLook(manageRequest(context, directory, ['showmigrations', '--plan']));
   const expected = `${request.argv.join(' ')} answers in ${toolPlace(request)}, and tells what the database says`;
   const result = (ok: boolean, seen: string) => unasked('migration-tool', ok, expected, seen, where);
   const rows = await djangoRows(context);

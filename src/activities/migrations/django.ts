@@ -9,6 +9,7 @@ import { checkDjango } from './django-checks.js';
 import { appOf, readCode } from './django-files.js';
 import { knownMigrations, manageLine, manageRequest, ownApps } from './django-settings.js';
 import { demandFollows, leadingTo } from './rehearsal-copy.js';
+import { asLook } from './tool-request.js';
 import { databaseOf } from './tool-settings.js';
 import { detailsOf, isExit, pythonError } from './tool-error.js';
 
@@ -61,7 +62,7 @@ async function runMigrate(context: StepContext, directory: string, url?: string)
     );
     await context.read(request());
   }
-  await context.read(request('--check'));
+  await context.read(asLook(request('--check')));
 }
 
 /** App by app, newest first, each to the last of its migrations that stays: "one back" may take back what others brought. */
@@ -82,7 +83,9 @@ async function demandOnly(context: StepContext, directory: string, targets: stri
   const { migrations } = await readCode(context, context.run.version);
   const goes = new Set<string>();
   for (const target of targets) {
-    const { stdout = '' } = await context.read(manageRequest(context, directory, [...toTarget(target), '--plan']));
+    const { stdout = '' } = await context.read(
+      asLook(manageRequest(context, directory, [...toTarget(target), '--plan'])),
+    );
     for (const [, name = ''] of stdout.matchAll(/^(\w+\.\S+)$/gm)) {
       goes.add(name);
       migrations.find(({ revision }) => revision === name)?.replaces.forEach((one) => goes.add(one));

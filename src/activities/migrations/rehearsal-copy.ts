@@ -8,7 +8,7 @@ import { urlOfDatabase } from '../data/postgres/address.js';
 import { liveFile } from '../data/sqlite/live-file.js';
 import { foldersInside } from '../data/sqlite/mounted.js';
 import { whyNoRehearsal } from './rehearsable.js';
-import type { Leading } from './tool-request.js';
+import { asLook, type Leading } from './tool-request.js';
 import { declaredTool, migratedDatabase } from './tool-settings.js';
 
 /** What leads the tool to the copy at `url`; a file's name there is that of the live one. Throws BadDefinition where nothing does. */
@@ -52,7 +52,7 @@ export async function demandFollows(
   const folder = join(dirname(url), '..', place);
   const elsewhere = await leadingTo(context, await nowhere(context, url, place));
   try {
-    await context.read(asking(elsewhere));
+    await context.read(asLook(asking(elsewhere)));
   } catch (error) {
     if (failureType(error) === 'CommandFailed') return;
     throw error;

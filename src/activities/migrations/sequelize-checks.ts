@@ -5,7 +5,7 @@ import type { CheckResult } from '../../model.js';
 import { unasked, type StepContext } from '../context.js';
 import { sequelizeRows } from './applied.js';
 import { liveMigrations, migrationsFolder, sequelizeOf, toolFolder, toolPath } from './sequelize-settings.js';
-import { toolRequest } from './tool-request.js';
+import { asLook, toolRequest } from './tool-request.js';
 
 /** @see MigrationTool.preflight */
 export async function checkSequelize(context: StepContext, directory?: string): Promise<CheckResult[]> {
@@ -38,10 +38,7 @@ export async function checkSequelize(context: StepContext, directory?: string): 
 async function askTool(context: StepContext, directory: string): Promise<string> {
   const isNew = (await sequelizeRows(context)).length === 0;
   const args = isNew ? ['--version'] : ['db:migrate:status'];
-  const { stdout = '' } = await context.read({
-    ...toolRequest(context, directory, [toolPath, ...args]),
-    deadlineMs: 60_000,
-  });
+  const { stdout = '' } = await context.read(asLook(toolRequest(context, directory, [toolPath, ...args])));
   if (isNew) return stdout.trim().split('\n').at(-1) ?? '';
   const told = new Map([...stdout.matchAll(/^(up|down) (\S+)$/gm)].map(([, state = '', name = '']) => [name, state]));
   const files = await liveMigrations(context, directory);

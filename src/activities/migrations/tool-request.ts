@@ -12,6 +12,9 @@ export type Leading = Pick<CommandRequest, 'env' | 'over'>;
 /** Of every command that may migrate: long, since nobody can tell what an ended one left. */
 const deadlineMs = 24 * 3_600_000;
 
+/** Of every command that only asks, as some do in the downtime: no lock and no server that hangs may hold that up. */
+const lookMs = 60_000;
+
 /**
  * One call of the tool, with the definition's guard, from the code in `checkout`; inside a service from the image of that code's release.
  * There the working directory is the image's own, unless the definition says another. Throws BadDefinition.
@@ -41,6 +44,11 @@ export function toolRequest(
   // A program given by a path is one of the checkout, as `.venv/bin/alembic` is.
   const path = program.includes('/') && !program.startsWith('/') ? join(cwd, program) : program;
   return { ...common, argv: [path, ...rest], cwd };
+}
+
+/** The same call as one that only asks. */
+export function asLook(request: CommandRequest): CommandRequest {
+  return { ...request, deadlineMs: lookMs };
 }
 
 /** Where a call is made, for people. */

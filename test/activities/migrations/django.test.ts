@@ -12,10 +12,18 @@ const failing = (text: string) => ({ type: 'MigrationFailed', message: expect.st
 
 function using(release: Release, options?: Options) {
   const step = project.step(release, options);
+  const asked: string[] = [];
+  const read = step.read.bind(step);
+  step.read = (request) => {
+    if (request.argv[0] === 'python3') asked.push(`${request.argv.slice(2).join(' ')}: ${request.deadlineMs}`);
+    return read(request);
+  };
   const tool = migrationTool(step.definition)!;
   const wanted = async () => [...new Set([...(await tool.applied(step)), ...(await tool.known(step, release))!])];
   return {
     step,
+    /** Commands that changed nothing live, with their deadlines. */
+    read: () => asked,
     known: async () => (await tool.known(step, release))!,
     applied: (url?: string) => tool.applied(step, url),
     upgrade: async (url?: string) => tool.upgrade(step, project.directory, await wanted(), url),
@@ -60,7 +68,7 @@ describe('Django on PostgreSQL', () => {
     expect(back.step.changes).toEqual(['undo-to-blog.zero', 'undo-to-shop.0001_a']);
   });
 
-  it('rehearses on the copy alone, and not at all where the settings lead elsewhere', async () => {
+  it('rehearses on the copy alone, asking with a short deadline, and not at all where the settings lead elsewhere', async () => {
     const one = project.release('1', first);
     const copy = await project.another();
     const here = using(one);
@@ -69,6 +77,12 @@ describe('Django on PostgreSQL', () => {
       ['shop.0001_a'],
       [],
       [],
+    ]);
+    const day = 24 * 3_600_000;
+    expect(here.read()).toEqual([
+      'showmigrations --plan: 60000',
+      `migrate --noinput: ${day}`,
+      'migrate --noinput --check: 60000',
     ]);
     const fixed = project.release('2', first, settings.replace('os.environ["DATABASE_URL"]', `"${project.url}"`));
     const fresh = await project.another();
