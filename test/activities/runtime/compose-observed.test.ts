@@ -34,6 +34,13 @@ describeWithDocker('services of docker compose after the start', () => {
     const health = (test: string, more = '') =>
       `, healthcheck: { test: [CMD-SHELL, '${test}'], interval: 200ms, retries: 1${more} }`;
     stand.compose({});
+    // By the profile alone: without, no such service is part of the project.
+    const byProfile = await started('', { services: undefined });
+    expect(byProfile.note).toMatch(/jobs/);
+    docker('rm', '--force', `${stand.project}-jobs-1`);
+    const without = await started('', { services: undefined, profiles: undefined });
+    expect(without.note).not.toMatch(/jobs/);
+    expect(docker('ps', '--format', '{{.Names}}', '--filter', `name=${stand.project}-jobs`)).toBe('');
     expect((await started('')).note).toMatch(/web .*jobs |jobs .*web /);
     await expect(started(health('exit 1'))).rejects.toMatchObject(starts(/web is unhealthy/));
     const slow = health('exit 1', ', start_period: 60s');
