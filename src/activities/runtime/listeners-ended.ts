@@ -16,14 +16,21 @@ const pauseMs = 20;
  * earlier call of the run found and that still run, since a retry, or the next worker, may find the ports closed.
  */
 export async function noteListeners(context: StepContext): Promise<ListeningProcess[]> {
-  const path = join(context.folder, 'listeners.json');
   // Only behind its own ports: who lets users in may serve others as well, and live on.
   const { ports } = settingsOf(context.definition);
-  const before = (await readJson<ListeningProcess[]>(path)) ?? [];
-  const all = [...before.filter(isAlive), ...processesBehind(await ownAmong(context, await listenersOn(ports)))];
+  const all = [...(await notedAlive(context)), ...processesBehind(await ownAmong(context, await listenersOn(ports)))];
   const noted = [...new Map(all.map((one) => [`${one.port} ${one.pid}`, one])).values()];
-  if (noted.length > 0) await writeAtomic(path, JSON.stringify(noted));
+  if (noted.length > 0) await writeAtomic(notePath(context), JSON.stringify(noted));
   return noted;
+}
+
+/** Those that an earlier call of the run wrote down, and that still run. */
+export async function notedAlive(context: StepContext): Promise<ListeningProcess[]> {
+  return ((await readJson<ListeningProcess[]>(notePath(context))) ?? []).filter(isAlive);
+}
+
+function notePath({ folder }: StepContext): string {
+  return join(folder, 'listeners.json');
 }
 
 /** Returns once nothing answers on any of the ports, and none of those noted runs. Throws NotStopped: a process that closed its port may still write. */

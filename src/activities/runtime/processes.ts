@@ -4,16 +4,22 @@ import { findProgram } from '../../lib/program.js';
 import { quoted, shellLine } from '../../lib/shell-line.js';
 import type { Argv, CheckResult, Definition, StepResult } from '../../model.js';
 import { unasked, type StepContext } from '../context.js';
+import { wasStopped } from '../records.js';
 import type { Runtime } from './contract.js';
 import { guardOf } from './guard.js';
-import { awaitEnded, noteListeners } from './listeners-ended.js';
+import { awaitEnded, notedAlive, noteListeners } from './listeners-ended.js';
 import { listenersOn, nameListeners, openPorts, toSee, type Listener } from './listeners.js';
 import { turn } from './open.js';
-import { workersProblem } from './own-processes.js';
+import { awaitNoWorkers, workersProblem } from './own-processes.js';
 import { portsOfSystem } from './public-ports.js';
 import { requestFor, settingsOf } from './settings.js';
+import { startedIn } from './start-baseline.js';
 import { startProcesses } from './start.js';
 import { awaitStatus } from './status.js';
+import { awaitClosed, whoHolds } from './wait-for-ports.js';
+
+/** How long a port may stay open after a command that had nothing to stop. */
+const strangerMs = 2_000;
 
 /** Host processes that commands of the definition start and stop. What those commands say is a claim; ports, and the processes behind them, are the proof. */
 export const processes: Runtime = {
@@ -29,6 +35,7 @@ export const processes: Runtime = {
 };
 
 async function stop(context: StepContext): Promise<StepResult> {
+  if (await nothingStarted(context)) return stopNothing(context);
   const { stop: argv, ports: own } = settingsOf(context.definition);
   const ports = portsOfSystem(context.definition);
   const ran = (await openPorts(ports)).length > 0;
@@ -46,6 +53,33 @@ async function stop(context: StepContext): Promise<StepResult> {
   await awaitStatus(context, 'stopped');
   const unproven = hidden ? '; that a process which this user cannot see has ended is not proven' : '';
   return { note: `${note}; closed: ${ports.join(', ')}${unproven}`, data: { ports, ended: listening } };
+}
+
+/**
+ * The undo of a start that never came to its command, since somebody else had taken a port of what was proven to be stopped. That port is not waited for:
+ * the start of the version before asks for it again.
+ */
+async function nothingStarted(context: StepContext): Promise<boolean> {
+  const { at, folder } = context;
+  const refused = at.undo && at.step === 'start' && wasStopped(folder) && !startedIn(context, false);
+  return refused && (await notedAlive(context)).length === 0;
+}
+
+/** The command runs nevertheless, for what a supervisor may have brought back; what it does not end is none of the system's. */
+async function stopNothing(context: StepContext): Promise<StepResult> {
+  const { stop: argv, timeoutMs } = settingsOf(context.definition);
+  const ports = portsOfSystem(context.definition);
+  await context.change('stop', requestFor(context, argv)).catch((error: unknown) => {
+    if (!['CommandFailed', 'ToolMissing'].includes(failureType(error) ?? '')) throw error;
+  });
+  await awaitNoWorkers(context, Date.now() + timeoutMs);
+  await awaitStatus(context, 'stopped');
+  await awaitClosed(ports, Math.min(timeoutMs, strangerMs)).catch((error: unknown) => {
+    if (failureType(error) !== 'NotStopped') throw error;
+  });
+  const open = await openPorts(ports);
+  const who = open.length > 0 ? `; not this system's: ${await whoHolds(open)}` : '';
+  return { note: `nothing was started${who}`, data: { ports } };
 }
 
 async function turnProcesses(context: StepContext, which: 'open' | 'close'): Promise<StepResult> {

@@ -1,25 +1,16 @@
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fail } from '../../errors.js';
-import { readJson, writeAtomic } from '../../lib/files.js';
-import { bootId } from '../../lib/process-identity.js';
 import type { Definition, StepResult } from '../../model.js';
 import type { StepContext } from '../context.js';
 import { guardValues } from './guard.js';
 import { awaitEnded, noteListeners } from './listeners-ended.js';
-import { listenersOn, nameListeners, openPorts, ticksNow, toSee, type Listener } from './listeners.js';
+import { listenersOn, nameListeners, openPorts, toSee, type Listener } from './listeners.js';
 import { ownAmong } from './own-processes.js';
 import { requestFor, settingsOf } from './settings.js';
+import { readBaseline, sinceOf, startedIn, writeBaseline, type Baseline } from './start-baseline.js';
 import { awaitStatus } from './status.js';
 import { whoHolds } from './wait-for-ports.js';
 import { watchProcesses } from './watch-processes.js';
-
-/** Taken once in a try, before its start command and after its ports were seen closed. */
-interface Baseline {
-  boot: string;
-  /** Since that boot; whatever listens must have begun later. */
-  ticks: number;
-}
 
 /** Two looks that far apart must see the same listeners: a parent that forks crashing ones does not pass. */
 const secondLookMs = 300;
@@ -30,7 +21,7 @@ export async function startProcesses(context: StepContext): Promise<StepResult> 
   const { start, observeMs } = settingsOf(context.definition);
   const request = requestFor(context, start);
   // A baseline that is there already: the worker was lost, and the command may have run, so that its ports are rightly taken.
-  const baseline = (await readJson<Baseline>(baselinePath(context))) ?? (await takeBaseline(context));
+  const baseline = (await readBaseline(context)) ?? (await takeBaseline(context));
   const { tail } = await context.change('start', {
     ...request,
     env: { ...request.env, ...guardValues(context) },
@@ -47,8 +38,8 @@ export async function startProcesses(context: StepContext): Promise<StepResult> 
 
 async function takeBaseline(context: StepContext): Promise<Baseline> {
   const { stop, ports } = settingsOf(context.definition);
-  // What an earlier try of this step left half-started is in the way of this one.
-  if (context.at.try > 1 && (await openPorts(ports)).length > 0) {
+  // What an earlier try of this step left half-started is in the way of this one; one that started nothing left nothing.
+  if (startedIn(context) && (await openPorts(ports)).length > 0) {
     const listening = await noteListeners(context);
     await context.change('stop-before-retry', requestFor(context, stop));
     await awaitEnded(context, listening, ports);
@@ -60,9 +51,7 @@ async function takeBaseline(context: StepContext): Promise<Baseline> {
       `nothing was started, since the port is taken: ${await whoHolds(open)}: end that process, then retry`,
     );
   }
-  const baseline: Baseline = { boot: bootId(), ticks: await ticksNow() };
-  await writeAtomic(baselinePath(context), JSON.stringify(baseline));
-  return baseline;
+  return writeBaseline(context);
 }
 
 /** Every port is held by processes that began since, or that started such ones, the same at a second look. */
@@ -132,13 +121,4 @@ function isOlder({ began }: Listener, since: number): boolean {
 
 function identity(listeners: Listener[]): string {
   return listeners.map(({ port, pid, began, socket }) => `${port} ${pid ?? socket} ${began}`).join();
-}
-
-/** After a reboot nothing is left of what ran before. */
-function sinceOf({ boot, ticks }: Baseline): number {
-  return boot === bootId() ? ticks : 0;
-}
-
-function baselinePath({ folder, at }: StepContext): string {
-  return join(folder, `${at.undo ? 'undo-' : ''}${at.step}-${at.try}-baseline.json`);
 }

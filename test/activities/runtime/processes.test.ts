@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { noteStopped } from '../../../src/activities/records.js';
 import { openPorts } from '../../../src/activities/runtime/listeners.js';
 import { runtime } from '../../../src/activities/runtime/lookup.js';
 import { stepContext, type TestStep } from '../step-context.js';
@@ -17,6 +18,8 @@ const adapter = () => {
   return { ...made, start: (context: TestStep) => made.start(context, release) };
 };
 const pid = () => readFileSync(join(service.directory, `pid.${service.port}`), 'utf8').trim();
+const readBaselineOf = (folder: string) =>
+  JSON.parse(readFileSync(join(folder, 'start-1-baseline.json'), 'utf8')) as { boot: string };
 const failing = (type: string, text: string) => ({ type, message: expect.stringContaining(text) as string });
 
 describe('start', () => {
@@ -29,6 +32,52 @@ describe('start', () => {
     await adapter().start(again);
     expect([again.changes, pid()]).toEqual([[], first]);
     expect(await adapter().runs(service.step())).toBe(true);
+  });
+
+  it('that was refused for a taken port is taken back without waiting for it; the version before is started once it is free', async () => {
+    const at = (step: 'stop' | 'start', undo: boolean, time = 1) =>
+      service.step({ timeoutMs: 60_000 }, { at: { step, undo, try: time } });
+    await adapter().start(at('start', false, 9)); // of the run before
+    const { folder } = at('stop', false);
+    rmSync(join(folder, 'start-9-baseline.json'));
+    await adapter().stop(at('stop', false));
+    await noteStopped(folder);
+    const stranger = await service.occupy(service.port);
+    const taken = failing('NotStarted', `port ${service.port}: node (pid ${process.pid}): end that process`);
+    await expect(adapter().start(at('start', false))).rejects.toMatchObject(taken);
+    await expect(adapter().start(at('start', false, 2))).rejects.toMatchObject(taken);
+    const { note } = await adapter().stop(at('start', true));
+    expect(note).toContain(`nothing was started; not this system's: port ${service.port}: node (pid ${process.pid})`);
+    await expect(adapter().start(at('stop', true))).rejects.toMatchObject(taken);
+    await new Promise((closed) => stranger.close(closed));
+    const back = at('stop', true, 2);
+    await adapter().start(back);
+    expect(back.changes).toEqual(['start']);
+  });
+
+  it('is not taken for nothing where its command began, or where the version before was not proven to be stopped', async () => {
+    const undo = () => service.step({ stop: ['true'], timeoutMs: 300 }, { at: { step: 'start', undo: true } });
+    await adapter().start(service.step({}, { at: { step: 'switch' } }));
+    await expect(adapter().stop(undo())).rejects.toMatchObject({ type: 'NotStopped' });
+    const { folder } = undo();
+    await noteStopped(folder);
+    rmSync(join(folder, 'listeners.json'));
+    writeFileSync(join(folder, 'start-1-baseline.json'), '{}');
+    await expect(adapter().stop(undo())).rejects.toMatchObject({ type: 'NotStopped' });
+  });
+
+  it('is proven after a reboot by whatever listens, although its clock began anew', async () => {
+    const step = service.step({}, { at: { step: 'start' } });
+    await adapter().start(step);
+    // As it is read by the next worker, which adopts the command of this try: of a boot that lasted longer than this one.
+    const [path, { boot }] = [join(step.folder, 'start-1-baseline.json'), readBaselineOf(step.folder)];
+    const late = (of: string) => writeFileSync(path, JSON.stringify({ boot: of, ticks: 2 ** 50 }));
+    late(boot);
+    await expect(adapter().start(service.step({}, { at: { step: 'start' } }))).rejects.toMatchObject(
+      failing('NotStarted', 'began before this start'),
+    );
+    late('of another boot');
+    expect((await adapter().start(service.step({}, { at: { step: 'start' } }))).note).toContain(`(pid ${pid()})`);
   });
 
   it('starts nothing when the port is taken, naming the holder', async () => {
