@@ -6,8 +6,8 @@ export default defineConfig({
     pool: 'forks',
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/stack/global-setup.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 180_000,
+    hookTimeout: 300_000,
     // More than there are cores: many tests wait, for a heartbeat that is missed, a server, a gate.
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },

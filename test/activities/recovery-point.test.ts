@@ -19,7 +19,7 @@ import { makeShop, type Shop } from './data/postgres/shop.js';
 import { makeApp, type App } from './data/sqlite/app.js';
 import { definitionOf, stepContext } from './step-context.js';
 
-describe('several stores', { timeout: 60_000 }, () => {
+describe('several stores', () => {
   let app: App;
   let stores: Store[];
   let records: StandbyRecord[];
@@ -178,7 +178,7 @@ describe('two PostgreSQL databases and a tree of files', { timeout: 120_000 }, (
   });
 });
 
-describe('data that is put back', { timeout: 60_000 }, () => {
+describe('data that is put back', () => {
   let app: App;
   let step: Step;
   let copies: StandbyRecord[];

@@ -24,7 +24,7 @@ describe('a PostgreSQL server that is killed and started again', () => {
     } finally {
       await server.end();
     }
-  }, 240_000);
+  }, 600_000);
 });
 
 async function inTheCopy(stand: Stand, holds: Holds, crash: () => Promise<void>): Promise<void> {

@@ -8,7 +8,7 @@ const seed = Number(process.env.SLIPWAY_TEST_SEED ?? randomInt(2 ** 31));
 
 describe(`C1, C3, C4: a migration that is killed at a statement (SLIPWAY_TEST_SEED=${seed})`, () => {
   let sequelize: Awaited<ReturnType<typeof installTool>>;
-  beforeAll(async () => void (sequelize = await installTool()), 300_000);
+  beforeAll(async () => void (sequelize = await installTool()), 600_000);
   afterAll(() => sequelize?.remove());
 
   it.each(kinds)(

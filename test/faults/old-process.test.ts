@@ -9,5 +9,5 @@ describe(`C16: an old process that answers with 200 (SLIPWAY_TEST_SEED=${seed})`
     const lines: string[] = [];
     const { missed, refused } = await runOldProcesses({ seed, count: 9, say: (line) => lines.push(line) });
     expect({ missed, refused }, lines.join('\n')).toEqual({ missed: [], refused: [] });
-  }, 120_000);
+  }, 600_000);
 });

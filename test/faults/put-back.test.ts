@@ -9,5 +9,5 @@ describe(`B3: a release that failed, taken back by a process that is killed on i
     const lines: string[] = [];
     const { runs, unequal } = await runPutBacks({ seed, count: 3, say: (line) => lines.push(line) });
     expect({ runs, unequal }, lines.join('\n')).toEqual({ runs: 3, unequal: [] });
-  }, 180_000);
+  }, 600_000);
 });

@@ -23,7 +23,7 @@ describe('a migration in the middle of a statement', () => {
       await cancelled(stand, holds);
       await handedOver(stand, holds);
     });
-  }, 240_000);
+  }, 600_000);
 });
 
 async function cancelled(stand: Stand, holds: Holds): Promise<void> {

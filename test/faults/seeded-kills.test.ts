@@ -9,5 +9,5 @@ describe(`a worker killed at random moments (SLIPWAY_TEST_SEED=${seed})`, () => 
     const lines: string[] = [];
     const totals = await runKills({ seed, count: 3, say: (line) => lines.push(line) });
     expect(totals, lines.join('\n')).toMatchObject({ runs: 3, lost: 0, duplicated: 0, half: 0 });
-  }, 240_000);
+  }, 600_000);
 });

@@ -9,5 +9,5 @@ describe(`a database server killed in the middle of an act (SLIPWAY_TEST_SEED=${
     const lines: string[] = [];
     const { runs, faults } = await runServerKills({ seed, count: 5, say: (line) => lines.push(line) });
     expect({ runs, faults }, lines.join('\n')).toEqual({ runs: 5, faults: [] });
-  }, 180_000);
+  }, 600_000);
 });

@@ -12,6 +12,6 @@ describeWithDocker(
       const lines: string[] = [];
       const { runs, faults } = await runServiceKills({ seed, count: 3, say: (line) => lines.push(line) });
       expect({ runs, faults }, lines.join('\n')).toEqual({ runs: 3, faults: [] });
-    }, 180_000);
+    }, 600_000);
   },
 );

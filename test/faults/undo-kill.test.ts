@@ -13,7 +13,7 @@ describe('a worker that is killed and started again', () => {
         expect(await stand.go('deploy', { version, by: 'bob' })).toMatchObject({ outcome: 'deployed', reason: '' });
       await andBack(stand, holds);
     });
-  }, 240_000);
+  }, 600_000);
 });
 
 /** 3.0.0 fails its check and is taken back, with a kill in every undo. */

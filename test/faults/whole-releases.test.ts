@@ -14,5 +14,5 @@ describe(`B3: a whole release that fails, struck at a random moment of a random 
       say: (line) => lines.push(line),
     });
     expect({ releases, unequal }, lines.join('\n')).toEqual({ releases: 1, unequal: [] });
-  }, 240_000);
+  }, 600_000);
 });

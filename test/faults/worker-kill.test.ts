@@ -25,7 +25,7 @@ describe('a worker that is killed and started again', () => {
       },
       { npm: true },
     );
-  }, 240_000);
+  }, 600_000);
 });
 
 /** 2.0.0 goes in, with a kill at the gate and in every step. */

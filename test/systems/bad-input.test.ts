@@ -117,7 +117,7 @@ describe('bad input', () => {
       expect(await ending(mended)).toMatchObject({ outcome: 'failed-unchanged', reason: 'cancelled' });
       if (!mounted) await context.annotate('no room: skipped, since nothing can be mounted here');
     });
-  }, 240_000);
+  }, 600_000);
 
   it('of a run’s own records: a changed pin is refused until it is put back, a changed entry is named', async () => {
     await withStand(async (stand) => {
@@ -163,7 +163,7 @@ describe('bad input', () => {
       const again = await start('deploy', { version: '1.0.0', by: 'bob' });
       await asked(again, 'go');
     });
-  }, 120_000);
+  }, 600_000);
 });
 
 /** Runs it to its end, and sees that nothing but the list of ended runs has changed. */

@@ -95,7 +95,7 @@ async function use(system: ComposeSystem, hold: string): Promise<void> {
     rmSync(join(hold, 'here'), { force: true });
     const ended = approveAll(await start(...asked));
     const over = ended.then(({ reason }) => Promise.reject(new Error(`it ended before: ${reason}`)));
-    await Promise.race([over, until(async () => existsSync(join(hold, 'here')), 180_000)]);
+    await Promise.race([over, until(async () => existsSync(join(hold, 'here')), 600_000)]);
     over.catch(() => undefined);
     await act();
     writeFileSync(join(hold, 'go'), '');

@@ -60,5 +60,5 @@ describe('a new build of the workflows', () => {
         await successor.kill();
       }
     });
-  }, 180_000);
+  }, 600_000);
 });

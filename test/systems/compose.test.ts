@@ -146,5 +146,5 @@ function served({ url }: ComposeSystem): Promise<unknown> {
   return until(async () => {
     const answer = await fetch(url, { headers: { connection: 'close' } });
     return answer.ok && ((await answer.json()));
-  }, 60_000);
+  });
 }

@@ -37,7 +37,7 @@ describe('a release that is half done keeps every other run away from its enviro
       await recovered(stand, await start('recover', {}));
       expect(await look(stand)).toEqual(before);
     }, { definition: signedOff });
-  }, 240_000);
+  }, 600_000);
 
   it('a start with TerminateExisting while a failure waits for an answer', async () => {
     await withStand(async (stand) => {
@@ -54,7 +54,7 @@ describe('a release that is half done keeps every other run away from its enviro
       expect(await readJournal(home)).toMatchObject({ last: { step: 'start' } });
       expect(await go('deploy', { version: '2.0.0', by: 'bob' })).toMatchObject({ outcome: 'failed-unchanged', problem: 'Held' });
     }, { definition: asking });
-  }, 240_000);
+  }, 600_000);
 
   it('a Terminate in the middle of a step', async () => {
     const slowly = (yaml: string) => yaml.replace('exec sh scripts/start.sh', 'sleep 1; exec sh scripts/start.sh');
@@ -69,7 +69,7 @@ describe('a release that is half done keeps every other run away from its enviro
       expect((await stand.ledger()).filter((line) => line.startsWith('start'))).toEqual(['start 1.0.0']);
       await recovered(stand, await start('recover', {}));
     }, { definition: slowly });
-  }, 240_000);
+  }, 600_000);
 
   it('and one that ended, or that others overtook, may not act again', async () => {
     await withStand(async (stand) => {
@@ -95,7 +95,7 @@ describe('a release that is half done keeps every other run away from its enviro
       });
       expect(await go('deploy', { version: '2.0.0', by: 'bob' })).toMatchObject({ outcome: 'deployed' });
     });
-  }, 240_000);
+  }, 600_000);
 });
 
 /** Every refusal names the run that holds, its last changing step, and what to type. */

@@ -33,4 +33,4 @@ it('a rollback with a person’s agreement leaves the newer schema and its rows,
     },
     { definition: keeping },
   );
-}, 240_000);
+}, 600_000);

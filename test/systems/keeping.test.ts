@@ -69,7 +69,7 @@ describe('backups beside releases', () => {
       await unmounted(stand, join(root, 'second'));
       await scheduled(stand);
     }, { definition: kept });
-  }, 240_000);
+  }, 600_000);
 });
 
 /** The second place is gone once people said go: nothing is stopped. */

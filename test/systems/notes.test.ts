@@ -10,7 +10,7 @@ const mail = `effects:
   mail: { start: [sh, -c, "echo on >>mail.log"], stop: [sh, -c, "echo off >>mail.log"], sql: SELECT text FROM notes }
 `;
 
-describe('a system of a SQLite file and a tree of uploads', { timeout: 300_000 }, () => {
+describe('a system of a SQLite file and a tree of uploads', { timeout: 600_000 }, () => {
   it('gets both back, of one moment, and mail stays stopped until a person has seen what it would say again, when a release that spoilt them fails at verify, with its worker killed in the backup, the copies, the restore and the swap', () =>
     withNotes(async (system) => {
       expect((await system.go('deploy', { version: '2.0.0' })).outcome).toBe('deployed');
@@ -39,7 +39,7 @@ describe('a system of a SQLite file and a tree of uploads', { timeout: 300_000 }
       for (const name of [copy, `${copy}.json`]) rmSync(join(system.directory, 'data', '.slipway', name));
       const restored = system.hold('checked');
       started.release();
-      const asked = await until(async () => (await handle.query<Status>('status')).questions.find(({ name }) => name === 'rollback'), 180_000);
+      const asked = await until(async () => (await handle.query<Status>('status')).questions.find(({ name }) => name === 'rollback'));
       expect(asked.detail).toContain('changes that would be lost: unknown');
       await handle.signal('approve', { gate: 'rollback', by: 'ann', plan: asked.plan });
       // The file is swapped, and the uploads have just been.

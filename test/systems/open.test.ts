@@ -47,7 +47,7 @@ describe('after open', () => {
       expect(await ending(approved.handle)).toMatchObject({ outcome: 'rolled-back', failed: false, current: '1.0.0' });
       expect(await mail(stand)).toEqual(['on', 'off', 'on', 'off', 'on']);
     }, { definition: mailing });
-  }, 180_000);
+  }, 600_000);
 
   it('puts data back by itself where it is proven that nobody but the checks wrote a row, also where no copy had room', async () => {
     const space = canMount ? await smallSpace(inject('postgres'), 400) : undefined;
@@ -71,7 +71,7 @@ describe('after open', () => {
     } finally {
       await space?.remove();
     }
-  }, 240_000);
+  }, 600_000);
 });
 
 /** 2.0.0, with its users in. */

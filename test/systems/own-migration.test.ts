@@ -24,4 +24,4 @@ it('a system that migrates itself when it starts is released, fails, and has its
     },
     { definition: itself },
   );
-}, 240_000);
+}, 600_000);

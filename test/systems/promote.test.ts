@@ -58,5 +58,5 @@ describeWithDocker('promote_from', () => {
     stand.remove();
     await rm(folder, { recursive: true, force: true });
   }
-}, 120_000);
+}, 600_000);
 });

@@ -39,7 +39,7 @@ describe('the shop, from its first release to a failed one and back', () => {
       expect(await (await fetch(`${shop.url}/health`)).json()).toMatchObject({ version: '1.0.0' });
       expect(await ledger()).toEqual(['start 1.0.0', 'open 1.0.0', 'stop 1.0.0', 'start 2.0.0', 'open 2.0.0', 'stop 2.0.0', 'start 3.0.0', 'stop 3.0.0', 'start 2.0.0', 'open 2.0.0', 'stop 2.0.0', 'start 1.0.0', 'open 1.0.0']);
     }, { npm: true });
-  }, 240_000);
+  }, 600_000);
 
   it('leaves the system stopped and its database renamed aside when the first release fails', async () => {
     await withStand(async ({ go, shop, database }) => {
@@ -50,7 +50,7 @@ describe('the shop, from its first release to a failed one and back', () => {
       const kept = await query(database.superuserUrl, `SELECT datname FROM pg_database WHERE datname LIKE '${database.name}%\\_\\_r\\_%'`);
       expect(kept).toHaveLength(1);
     });
-  }, 180_000);
+  }, 600_000);
 
   it('is adopted as it runs, with nothing changed, and released from there; what fails is taken back in place where no database may be made beside', async () => {
     await withStand(async ({ go, home, ledger, client, database, worker }) => {
@@ -80,7 +80,7 @@ describe('the shop, from its first release to a failed one and back', () => {
       expect(failed.reason).toContain('revenue (systems/shop.yaml:');
       expect(await looking()).toEqual(there);
     });
-  }, 240_000);
+  }, 600_000);
 });
 
 /** Every row of every table of the shop, as text. */

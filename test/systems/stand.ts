@@ -97,8 +97,8 @@ export async function ending(handle: WorkflowHandle): Promise<Ended> {
   }
 }
 
-/** Waits until something holds, for at most a minute. */
-export async function until<T>(look: () => Promise<T | undefined | false>, ms = 60_000): Promise<T> {
+/** Waits until something holds, for at most three minutes. */
+export async function until<T>(look: () => Promise<T | undefined | false>, ms = 180_000): Promise<T> {
   const end = Date.now() + ms;
   for (let pauseMs = 15; ; pauseMs = Math.min(pauseMs * 1.2, 150)) {
     const found = await look().catch(() => undefined);

@@ -18,5 +18,5 @@ describe('a stop that fails', () => {
       expect(await (await fetch(`${shop.url}/health`)).json()).toMatchObject({ version: '1.0.0' });
       expect((await ledger()).filter((line) => line.startsWith('start'))).toEqual(['start 1.0.0']);
     }, { definition: failing });
-  }, 120_000);
+  }, 600_000);
 });

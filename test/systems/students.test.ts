@@ -30,7 +30,7 @@ describeWithDocker('students in one container, which migrates SQLite in its volu
       expect(back).toMatchObject({ outcome: 'done', current: '1.0.0' });
       expect(await data(system)).toMatchObject({ grades: [1, 1.3, 1.7] });
     });
-  }, 300_000);
+  }, 600_000);
 });
 
 async function enrol(system: StudentsSystem, name: string): Promise<void> {

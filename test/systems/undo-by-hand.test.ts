@@ -56,7 +56,7 @@ describe('undo.md, with the worker dead and Temporal out of reach', () => {
       expect(contents).toContainEqual(written);
 
     }, { definition: policy });
-  }, 300_000);
+  }, 600_000);
 
   it('brings 2.0.0 and its data forward again, where a rollback was stopped dead after it put the older data back', async () => {
     await withStand(async (stand) => {
@@ -73,7 +73,7 @@ describe('undo.md, with the worker dead and Temporal out of reach', () => {
       await withLock(join(home, 'history.lock'), 'the test', rollback);
       await takenBack(stand, newer, '2.0.0');
     });
-  }, 300_000);
+  }, 600_000);
 });
 
 /** Starts a run and, at that point, ends the worker and all that it left running; then the workflow is ended, too. */

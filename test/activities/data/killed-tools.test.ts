@@ -18,7 +18,7 @@ type Kind = 'PostgreSQL' | 'SQLite' | 'files';
 type Sealer = 'openssl' | 'age';
 
 /** One tool alone is killed, as by a kernel that wants memory, while it is at work; worker and server live on. */
-describe('a tool that is killed', { timeout: 60_000 }, () => {
+describe('a tool that is killed', () => {
   let shop: Shop;
   let tree: Tree;
   let app: App;

@@ -48,7 +48,7 @@ describe.each<Kind>(['alembic', 'sequelize-cli'])(
       } finally {
         await reading.end();
       }
-    }, 60_000);
+    });
 
     it('waits a minute unless told otherwise; own options come last', () => {
       const options = (step: TestStep) => toolRequest(step, project.directory, ['tool']).env?.PGOPTIONS;

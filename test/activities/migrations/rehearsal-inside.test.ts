@@ -87,7 +87,7 @@ describeWithDocker('a rehearsal inside a service on a copy of the file that its 
     expect((await tool.upgrade(context, context.staged(second!), [one, two], file)).note).toContain('two applied');
     expect([await tool.applied(context, file), context.changes]).toEqual([[one, two], []]);
     expect([hash(), containersOf(name), readdirSync(dirname(file))]).toEqual([before, running, ['app.db']]);
-  }, 60_000);
+  });
 
   it('is refused where the tool goes to another file, and not offered where the copy would hide its code or nobody knows its place', async () => {
     const context = await step(elsewhere!, first!);
@@ -103,5 +103,5 @@ describeWithDocker('a rehearsal inside a service on a copy of the file that its 
     expect(await whyNoRehearsal(await step(second!, first!, { in: 'other' }))).toBe(
       'no container of other shows where it has the folder of app.db',
     );
-  }, 60_000);
+  });
 });

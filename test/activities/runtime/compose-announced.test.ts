@@ -91,5 +91,5 @@ describeWithDocker('the compose files of a release that is not fetched yet', () 
         /^docker compose config of 2\.0\.0 is another one than people agreed to: .* or start anew$/,
       ) as string,
     });
-  }, 60_000);
+  });
 });

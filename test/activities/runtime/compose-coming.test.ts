@@ -82,7 +82,7 @@ volumes: { kept: { external: true, name: ${stand.project}-kept } }
       type: 'NotStarted',
       message: expect.stringMatching(/compose.override.yaml \([0-9a-f]{12} then, [0-9a-f]{12} now\)/) as string,
     });
-  }, 60_000);
+  });
 
   it('names other images by tags that anybody moves: they are told, and pinned by id for the way back, too', async () => {
     const tag = `${stand.project}/web:latest`;

@@ -45,7 +45,7 @@ describeWithDocker('services of docker compose that a release starts and stops',
     expect(states()).toEqual(['db running', 'web running']);
     byHand(stop);
     expect(states()).toEqual(['db running', 'web exited']);
-  }, 60_000);
+  });
 
   it('get the variable that their compose file demands with every command, and it stands in no file', async () => {
     const step = (at: Partial<At>) => {
@@ -74,5 +74,5 @@ describeWithDocker('services of docker compose that a release starts and stops',
     expect(docker('exec', `${stand.project}-db-1`, 'env')).not.toContain('yes-it-may');
     const files = execFileSync('grep', ['-rlF', 'yes-it-may', stand.directory], { encoding: 'utf8' });
     expect(files.trim()).toBe(`${stand.directory}/.env`);
-  }, 60_000);
+  });
 });

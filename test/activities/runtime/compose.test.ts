@@ -492,7 +492,7 @@ describeWithDocker('a command inside a service', () => {
 });
 
 /** Long enough for a busy machine: what is waited for comes of itself. */
-const patiently = { timeout: 30_000 };
+const patiently = { timeout: 120_000 };
 
 /** The docker client, and its compose. */
 const isClient = (command: string) => /^(\S*\/)?docker/.test(command);

@@ -7,7 +7,7 @@ import { compiled } from '../../stack/compiled.js';
 import { describeWithDocker, docker } from '../../stack/docker.js';
 import { makeComposeStand, type ComposeStand } from './compose-stand.js';
 
-const patiently = { timeout: 30_000 };
+const patiently = { timeout: 120_000 };
 
 describeWithDocker('a command inside a service whose worker is killed', () => {
   let stand: ComposeStand;

@@ -14,7 +14,7 @@ import { makeTree, type Tree } from './tree.js';
 
 const release = `rm a/1; printf changed >'a/b/it is 2, "quoted"'; printf new >added; mkdir more; chmod 0777 empty`;
 
-describe('a tree of files', { timeout: 60_000 }, () => {
+describe('a tree of files', () => {
   let tree: Tree;
   let before: string;
   beforeEach(() => {

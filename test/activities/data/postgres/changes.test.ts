@@ -59,5 +59,5 @@ describe('what a database has otherwise than its recovery point', () => {
     await holder!.query('ROLLBACK');
     await Promise.all([building, holder!.end()]);
     expect(await shop.store.changes!(shop.context, standby)).toEqual(['new unfinished index public.half']);
-  }, 60_000);
+  });
 });

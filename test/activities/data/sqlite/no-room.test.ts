@@ -24,7 +24,7 @@ describe.skipIf(!canMount)('a full disk under a SQLite file', { timeout: 120_000
     dump = app.dump();
     backup = await app.store.backup(app.context, app.folder);
     standby = await app.store.standby(app.context);
-  }, 60_000);
+  });
   afterAll(() => disk.remove());
 
   /** The first backup serves, the copy is there, the live file is as it was, and nothing else is left. */

@@ -8,13 +8,13 @@ import { openByHand } from '../../../../src/activities/data/seal.js';
 import { sha256File } from '../../../../src/lib/files.js';
 import { makeApp, type App } from './app.js';
 
-describe('a SQLite file', { timeout: 60_000 }, () => {
+describe('a SQLite file', () => {
   let app: App;
   let backup: StoreBackup;
   beforeAll(async () => {
     app = await makeApp();
     backup = await app.store.backup(app.context, app.folder);
-  }, 60_000);
+  });
   afterAll(() => app.close());
 
   it('is backed up as a database of its own, described in full, and proven by a restore', async () => {

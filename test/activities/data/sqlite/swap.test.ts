@@ -14,7 +14,7 @@ import { makeApp, type App } from './app.js';
 
 const release = `INSERT INTO jobs (name) VALUES ('by the release'); ALTER TABLE tags RENAME TO labels; DELETE FROM jobs WHERE id < 2000`;
 
-describe('putting a SQLite file back', { timeout: 60_000 }, () => {
+describe('putting a SQLite file back', () => {
   let app: App;
   let before: string;
   let standby: StandbyRecord;
