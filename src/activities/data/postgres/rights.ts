@@ -53,7 +53,14 @@ function rights(
   const { user } = link.admin;
   return [
     ['server identity', `${user} may call pg_control_system()`, () => systemIdentifier(session)],
-    ['create', `${user} has CREATEDB and is a member of ${live.owner}`, () => createEmpty(session, first, live)],
+    [
+      'create',
+      `${user} has CREATEDB, is a member of ${live.owner} and inherits its rights`,
+      async () => {
+        await refuseUninherited(session, live.owner);
+        await createEmpty(session, first, live);
+      },
+    ],
     ['end sessions', `${user} is a member of pg_signal_backend`, () => endOne(link, session, first)],
     [
       'copy',
@@ -89,6 +96,17 @@ function rights(
         ]),
     ],
   ];
+}
+
+/** A member may make a database for the owner; one that does not inherit its rights could neither change nor drop it again. */
+async function refuseUninherited(session: Session, owner: string): Promise<void> {
+  const [found] = await query<{ what: string }>(
+    session,
+    `SELECT current_user || ' does not inherit the rights of ' || $1 AS what
+     WHERE pg_has_role($1, 'MEMBER') AND NOT pg_has_role($1, 'USAGE')`,
+    [owner],
+  );
+  if (found) throw new Error(found.what);
 }
 
 async function endOne(link: Link, session: Session, name: string): Promise<void> {

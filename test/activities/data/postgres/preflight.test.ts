@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { postgresStore } from '../../../../src/activities/data/postgres/store.js';
+import { killableServer } from '../../../stack/killable-server.js';
 import { checkServer } from '../../../../src/activities/data/postgres/server.js';
 import type { CheckResult } from '../../../../src/model.js';
 import { makeShop, oddities, type Shop } from './shop.js';
@@ -15,9 +17,9 @@ describe('the checks before a release', () => {
   });
   afterEach(() => shop.close());
 
-  const failing = async (): Promise<Record<string, string>> => {
-    const results = await shop.store.preflight(shop.context);
-    expect(await shop.databases()).toEqual([shop.name]);
+  const failing = async (store = shop.store, of = shop): Promise<Record<string, string>> => {
+    const results = await store.preflight(of.context);
+    expect(await of.databases()).toEqual([of.name]);
     return Object.fromEntries(
       results.filter(({ outcome }) => outcome === 'fail').map((result: CheckResult) => [result.name, result.seen]),
     );
@@ -102,6 +104,47 @@ describe('the checks before a release', () => {
       'shop: carry over': expect.stringMatching(/permission denied/) as string,
       'shop: way back': expect.stringMatching(/^none: /) as string,
     });
+  });
+
+  it('find an admin that may not end the sessions of an application which is not the owner', async () => {
+    await shop.beside(`REVOKE pg_signal_backend FROM ${shop.database.name}_admin`);
+    const connections = { url: '$SHOP_BACKUP_URL', backup_url: '$SHOP_BACKUP_URL', admin_url: '$SHOP_ADMIN_URL' };
+    expect(await failing(postgresStore('shop', connections))).toMatchObject({
+      'shop: end sessions': expect.stringMatching(/must be a member|permission denied to terminate process/) as string,
+      'shop: way back': expect.stringMatching(/^none: .*\(shop: end sessions: /) as string,
+    });
+  });
+
+  it('find an admin that does not inherit what the owner may, and leave no scratch that it could not drop', async () => {
+    await shop.beside(`ALTER ROLE ${shop.database.name}_admin NOINHERIT`);
+    expect(await failing()).toMatchObject({
+      'shop: create': expect.stringMatching(/_admin does not inherit the rights of t_.*_owner/) as string,
+      'shop: way back': expect.stringMatching(/^none: /) as string,
+    });
+  });
+
+  it('find that nobody may ask which server it is', async () => {
+    const server = await killableServer();
+    const other = await makeShop({ superuser: server.superuserUrl });
+    try {
+      const asked = 'REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC';
+      await other.beside(asked);
+      const told = 'permission denied for function pg_control_system';
+      expect(await failing(other.store, other)).toEqual({
+        'shop: server identity': expect.stringContaining(told) as string,
+        'shop: way back': expect.stringContaining(told) as string,
+      });
+      await other.sql(asked, other.superuserUrl);
+      const refused = expect.stringContaining(told) as string;
+      expect(await failing(other.store, other)).toEqual({
+        'shop: url logs in': refused,
+        'shop: backup_url logs in': refused,
+        'shop: admin_url logs in': refused,
+      });
+    } finally {
+      await other.close();
+      await server.end();
+    }
   });
 
   it('C9: find a backup role that policies hide rows from', async () => {
