@@ -32,7 +32,7 @@ describe.skipIf(!canMount)('a full disk that the database does not lie on', { ti
   });
   afterEach(() => {
     disk.leave(150);
-    for (const name of ['second', 'over']) rmSync(join(disk.path, name), { recursive: true, force: true });
+    for (const name of ['second', 'unpacked', 'over']) rmSync(join(disk.path, name), { recursive: true, force: true });
   });
 
   const rows = async () => (await shop.sql('SELECT count(*)::int AS n FROM orders'))[0]?.n;
@@ -62,6 +62,20 @@ describe.skipIf(!canMount)('a full disk that the database does not lie on', { ti
     } finally {
       await shop.beside(`ALTER ROLE ${shop.name}_admin CREATEDB`);
     }
+    await intact();
+  });
+
+  it('of the run’s records: a packed dump has no room to be unpacked, which is said of the disk and not of the backup, and no piece is left', async () => {
+    expect(backup.packed).toBeDefined();
+    const context = cramped('unpacked');
+    disk.leave(1);
+    const named = noRoom(`cannot be unpacked into ${context.folder}`);
+    await expect(shop.store.prove(context, shop.folder, backup)).rejects.toMatchObject(named);
+    await expect(shop.store.restore(context, shop.folder, backup)).rejects.toMatchObject(named);
+    expect(filesIn(context.folder)).toEqual([]);
+    expect(await shop.databases()).toEqual([shop.name]);
+    disk.leave(100);
+    await shop.store.prove(context, shop.folder, backup);
     await intact();
   });
 

@@ -86,6 +86,18 @@ describe.skipIf(!canMount)('a disk that is full', { timeout: 120_000 }, () => {
     }
   });
 
+  it('under the server: the swap itself wants no room, so a copy that stands goes in on a disk that is full', async () => {
+    disk.leave(1000);
+    const record = await shop.store.standby({ ...shop.context, folder: join(shop.folder, 'full') });
+    await shop.sql('DELETE FROM orders WHERE id > 9');
+    disk.leave(0);
+    await expect(shop.sql(`CREATE TABLE more AS SELECT * FROM orders`)).rejects.toThrow(/No space left on device/);
+    await shop.store.swapIn(shop.context, record);
+    expect(await rows()).toBe(30000);
+    expect((await shop.store.live(shop.context)).oid).toBe(record.copyOid);
+    await shop.beside(`DROP DATABASE "${record.replaced}"`);
+  });
+
   it('is told before the release: too little for a proof is NO-GO, too little for a copy is a second backup', async () => {
     disk.leave(10);
     expect(await seen('way back')).toMatchObject({ outcome: 'fail' });
