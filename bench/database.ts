@@ -12,7 +12,7 @@ import { withLeads, type Leads } from './lib/leads.js';
 import { prober } from './lib/prober.js';
 import { interleave, pairedRatio, quantile, tableOf } from './lib/samples.js';
 
-/** A8, A9, A10 and the standby copy, each in turn with what people do without us. */
+/** A8, A9, A10, C7 and the standby copy, each in turn with what people do without us. */
 export const bench: Bench = {
   title: 'dump, copy, putting back and restore against pg_dump, zstd, cp and pg_restore',
   async measure({ rounds = 3, sizes = [100, 400], say }) {
@@ -101,6 +101,7 @@ async function measureAll(
   const restore = round(pairedRatio(restores, verified, restored));
   const putBack = round(quantile(back.ours, 0.5));
   const [quiet, busy] = [round(Math.max(...back.quiet)), round(Math.max(...back.busy))];
+  const refused = round(Math.max(...back.refused));
   const mb = (bytes: number) => round(bytes / 1e6);
   return {
     text: [
@@ -110,6 +111,7 @@ async function measureAll(
       tableOf({ 'standby copy': back.copy, 'cp and sync of its files': back.cp }, 'cp and sync of its files'),
       tableOf({ 'ours: put back': back.ours, 'pg_restore --clean on live': back.clean }, 'pg_restore --clean on live'),
       `longest gap: ${quiet} ms with the application stopped, ${busy} ms with 20 clients reconnecting at once; --clean broke the application for ${round(Math.max(...back.broken))} ms`,
+      `longest gap around a swap that is refused: ${refused} ms`,
     ].join('\n\n'),
     goals: [
       {
@@ -149,6 +151,13 @@ async function measureAll(
         met: busy <= 300,
       },
       {
+        id: 'C7',
+        goal: 'the old database answers ≤ 50 ms after a swap that is refused had closed it',
+        value: refused,
+        unit: 'ms',
+        met: refused <= 50,
+      },
+      {
         id: 'A10',
         goal: 'restore from the backup, verified, ≤ 1.2 × pg_restore -j2',
         value: restore,
@@ -179,6 +188,8 @@ interface Swaps {
   ours: number[];
   quiet: number[];
   busy: number[];
+  /** Longest gap around a swap that the server refuses. */
+  refused: number[];
   clean: number[];
   broken: number[];
 }
@@ -186,7 +197,7 @@ interface Swaps {
 /** A swap with nobody there but a prober, one with 20 clients that reconnect at once, and `--clean` on the live database. */
 async function swaps(leads: Leads, pgRestore: string, plain: string, rounds: number): Promise<Swaps> {
   const { store, context, database, data, folder } = leads;
-  const seen: Swaps = { copy: [], cp: [], ours: [], quiet: [], busy: [], clean: [], broken: [] };
+  const seen: Swaps = { copy: [], cp: [], ours: [], quiet: [], busy: [], refused: [], clean: [], broken: [] };
   // Fails where rows are missing: an answer from half a database is none.
   const question =
     'SELECT 1 / (SELECT count(*) / 500 FROM orgs) / (SELECT count(*) FROM (SELECT FROM leads LIMIT 1) AS one)';
@@ -216,6 +227,8 @@ async function swaps(leads: Leads, pgRestore: string, plain: string, rounds: num
       if (counts) seen[clients === 0 ? 'quiet' : 'busy'].push(gap);
       await leads.beside(`DROP DATABASE "${record.replaced}" WITH (FORCE)`);
     }
+    const gapRefused = await refusedSwap(leads, question);
+    if (counts) seen.refused.push(gapRefused);
     const [{ oid } = {}] = await leads.beside(`SELECT oid::text FROM pg_database WHERE datname = '${database.name}'`);
     await leads.beside('CHECKPOINT');
     const copied = await timed(() =>
@@ -240,6 +253,26 @@ async function swaps(leads: Leads, pgRestore: string, plain: string, rounds: num
     }
   }
   return seen;
+}
+
+/** The copy's rename is refused when the live database is closed already and its own rename done: how long until that one answers again. */
+async function refusedSwap(leads: Leads, question: string): Promise<number> {
+  const { store, context, database } = leads;
+  const record = await store.standby(context);
+  await leads.beside(`ALTER DATABASE "${record.copy}" OWNER TO postgres`);
+  const one = await prober(database.ownerUrl, question);
+  await sleep(300);
+  one.gap();
+  const failed = await store.swapIn(context, record).then(
+    () => undefined,
+    (error: unknown) => String(error),
+  );
+  await sleep(500);
+  const gap = one.gap();
+  await one.stop();
+  if (!failed?.includes('must be owner of database')) throw new Error(`the swap was not refused: ${failed}`);
+  await leads.beside(`DROP DATABASE "${record.copy}" WITH (FORCE)`);
+  return gap;
 }
 
 function round(value: number): number {
