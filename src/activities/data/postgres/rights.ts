@@ -55,7 +55,7 @@ function rights(
     ['server identity', `${user} may call pg_control_system()`, () => systemIdentifier(session)],
     [
       'create',
-      `${user} has CREATEDB, is a member of ${live.owner} and inherits its rights`,
+      `${user} has CREATEDB and is a member of ${live.owner}, whose rights it inherits`,
       async () => {
         await refuseUninherited(session, live.owner);
         await createEmpty(session, first, live);
