@@ -15,7 +15,7 @@ import type { Change, HistoryEntry, Plan, Release } from '../../src/model.js';
 import { makeAlembicProject, revision, type AlembicProject } from './migrations/alembic-project.js';
 
 /** 1.0.0 ran, 2.0.0 brought `two` and runs now, on a real database. */
-describe('a rollback whose newer release was declared compatible', { timeout: 120_000 }, () => {
+describe('a rollback whose newer release was declared compatible', { timeout: 600_000 }, () => {
   let project: AlembicProject;
   let [one, two]: Release[] = [];
   beforeAll(async () => {

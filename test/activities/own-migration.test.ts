@@ -96,7 +96,7 @@ describeWithDocker('an application that migrates itself when it starts', () => {
       type: 'DataRefused',
       message: expect.stringContaining('does not know main: two') as string,
     });
-  }, 180_000);
+  }, 600_000);
 
   it('has its guard, and is waited for, with any other tool too', async () => {
     const own = await at(4, { step: 'start', try: 6 }, 60_000, ownTool);
@@ -104,7 +104,7 @@ describeWithDocker('an application that migrates itself when it starts', () => {
     expect((await start(own, releases[4]!)).note).toMatch(/; main: first, second applied by itself within/);
     expect(await appliedRevisions(own)).toEqual({ main: ['first', 'second'] });
     expect(docker('inspect', '--format', '{{.Config.Env}}', `${project.name}-app-1`)).toContain('ALLOW=true');
-  }, 120_000);
+  }, 600_000);
 
   it('that never migrates fails after its time, with its last lines', async () => {
     const never = await at(3, { step: 'start', try: 4 }, 10_000);
@@ -114,7 +114,7 @@ describeWithDocker('an application that migrates itself when it starts', () => {
         /has not applied main: .*three 10 s after its start; its last lines: it forgot to migrate/,
       ) as string,
     });
-  }, 120_000);
+  }, 600_000);
 
   it('that failed half-way is not started again by a person’s retry: its migration would stumble over what it left', async () => {
     project.stop();
@@ -136,5 +136,5 @@ describeWithDocker('an application that migrates itself when it starts', () => {
       /^nothing was started: the database is between two and three \(not applied: three\); since \S+: new table public\.half; no retry goes on from there: put the data back$/,
     );
     expect(began()).toBe(before);
-  }, 120_000);
+  }, 600_000);
 });

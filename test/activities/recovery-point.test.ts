@@ -96,7 +96,7 @@ describe('several stores', () => {
   });
 });
 
-describe('two PostgreSQL databases and a tree of files', { timeout: 120_000 }, () => {
+describe('two PostgreSQL databases and a tree of files', { timeout: 600_000 }, () => {
   let shop: Shop;
   let ledger: Shop;
   let step: Step;
@@ -140,7 +140,7 @@ describe('two PostgreSQL databases and a tree of files', { timeout: 120_000 }, (
     for (const store of storesOf(definition)) records.push(await store.standby(step));
     await change('by the release');
     after = await shown();
-  }, 120_000);
+  }, 600_000);
   afterAll(async () => {
     await ledger.close();
     await shop.close();

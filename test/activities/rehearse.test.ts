@@ -14,7 +14,7 @@ import { deployed } from './keeping/deployed.js';
 import { makeAlembicProject, revision, type AlembicProject } from './migrations/alembic-project.js';
 
 /** 1.0.0 runs, whose table is `one`; 2.0.0 gives it another name. */
-describe('a rehearsal', { timeout: 120_000 }, () => {
+describe('a rehearsal', { timeout: 600_000 }, () => {
   let project: AlembicProject;
   let [one, two]: Release[] = [];
   beforeAll(async () => {

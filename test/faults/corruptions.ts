@@ -202,6 +202,7 @@ function stepOf(live: Live, id: string): Step {
   const folder = join(live.folder, 'runs', id);
   const context = stepContext({ definition, folder, home: live.folder, ...(live.env ? { env: live.env } : {}) });
   const pinned = {
+    targets: {},
     live: null,
     definition,
     plan: { pending: { shop: ['20260101-change'] } },

@@ -70,7 +70,7 @@ describeWithDocker('images that runs pinned', () => {
     docker('tag', pin(used), `${system}/proxy:1`);
     expect((await prune(step, names, 'ann')).map(({ name }) => name)).toEqual([pin(used)]);
     expect(docker('image', 'ls', '--quiet', `${system}/proxy:1`)).not.toBe('');
-  }, 120_000);
+  }, 600_000);
 });
 
 /** An image of its own, with its own id. */

@@ -84,7 +84,7 @@ it('a SQLite file and a tree of files are copied to the second place, come back 
   for (const entry of ['resolve', 'end']) await appendEvidence(look.folder, { id: entry, kind: entry, data: {} });
   expect((await replaced()).map(({ stays }) => stays)).toEqual([null, null]);
   expect(existsSync(join(folder, manifest.stores[0]!.file))).toBe(false);
-}, 120_000);
+}, 600_000);
 
 /** One bit in the middle, which leaves the size; a second time it is as before. */
 async function flip(path: string): Promise<void> {

@@ -69,7 +69,7 @@ describe.each(Object.entries(tools))('%s', (_name, make) => {
     const back = using(second, { step: 'migrate', undo: true }, first);
     expect((await back.downgrade(before)).data).toEqual({ undone: [two] });
     expect([await back.applied(), (await back.downgrade(before)).note]).toEqual([before, 'nothing was to undo']);
-  }, 120_000);
+  }, 600_000);
 
   it('that fails half-way says what is not applied, and leaves what was', async () => {
     const bad = tool.release('3', [...tool.names, tool.bad]);
@@ -80,5 +80,5 @@ describe.each(Object.entries(tools))('%s', (_name, make) => {
     });
     const applied = await failing.applied();
     expect([applied.includes(tool.names[1]!), applied.includes(tool.bad)]).toEqual([true, false]);
-  }, 120_000);
+  }, 600_000);
 });

@@ -92,7 +92,7 @@ describeWithDocker.each(kinds)(
   '$kind inside a service',
   ({ migrations, without, names: [one, two], files, beforeFetch }) => {
     let [first, second]: Release[] = [];
-    beforeAll(async () => void (tool ??= await installTool()), 120_000);
+    beforeAll(async () => void (tool ??= await installTool()), 600_000);
     beforeEach(async () => {
       project = await makeInsideProject(tool.modules);
       first = project.release('1.0.0', files([one]));
@@ -139,7 +139,7 @@ describeWithDocker.each(kinds)(
       expect(containersOf(project.name)).toEqual(running);
       rmSync(join(undo.folder, 'images'), { recursive: true });
       expect(await ahead.known(preflight, second!)).toEqual(beforeFetch === 'none' ? undefined : [one, two]);
-    }, 180_000);
+    }, 600_000);
   },
 );
 afterAll(() => tool?.remove());

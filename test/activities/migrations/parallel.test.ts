@@ -99,5 +99,5 @@ describe.each(Object.entries(tools))(`C5: ${starts} runs that migrate one databa
     } finally {
       await client.end();
     }
-  }, 120_000);
+  }, 600_000);
 });

@@ -67,7 +67,7 @@ describeWithDocker('a rehearsal inside a service on a copy of the file that its 
     writeFileSync(join(live, 'compose.yaml'), compose);
     docker('compose', '--project-directory', live, '--project-name', name, 'up', '--detach');
     docker('exec', containersOf(name)[0]!, 'python3', 'migrate.py', 'upgrade');
-  }, 120_000);
+  }, 600_000);
   afterAll(() => {
     removeAll(name);
     rmSync(root, { recursive: true });

@@ -179,5 +179,5 @@ volumes: { kept: { external: true, name: ${stand.project}-kept } }
       type: 'NotStarted',
       message: `images are gone from this host: web: ${tag} (${shortNow})`,
     });
-  }, 120_000);
+  }, 600_000);
 });

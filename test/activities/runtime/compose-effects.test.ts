@@ -41,5 +41,5 @@ describeWithDocker('services of docker compose that act on the outside world', (
     expect(jobs()).toMatch(/^(?!.*exited)/);
     expect(jobs()).not.toContain(id);
     expect(runtime(first.definition).commands(first.definition).start.join()).not.toContain('jobs');
-  }, 120_000);
+  }, 600_000);
 });

@@ -356,7 +356,7 @@ describeWithDocker('docker-compose v1, the last one', () => {
     await expect(start(step({ try: 2 }))).rejects.toMatchObject({
       message: expect.stringContaining('NOT_SET') as string,
     });
-  }, 120_000);
+  }, 600_000);
 
   it('is read where it writes otherwise: variables without quotes, ports as one text', () => {
     const warning = 'WARNING: The TOKEN variable is not set. Defaulting to a blank string.';

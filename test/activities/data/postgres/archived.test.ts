@@ -50,7 +50,7 @@ it('where WAL is archived, proofs and rehearsals go to a throwaway server, and w
     await shop.close();
     await server.end();
   }
-}, 180_000);
+}, 600_000);
 
 it('while a standby is connected, a proof sends it nothing: it is made on a throwaway server, and on the live one again once the standby has gone', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-standby-'));
@@ -82,7 +82,7 @@ it('while a standby is connected, a proof sends it nothing: it is made on a thro
     await Promise.all([primary.stop(), standby.stop()]);
     await rm(folder, { recursive: true, force: true });
   }
-}, 180_000);
+}, 600_000);
 
 /** A server, and a standby of it that is made of a copy of its files. */
 async function startPair(folder: string): Promise<Record<'primary' | 'standby', PostgresServer>> {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { failureType } from '../../../../src/errors.js';
 import { essence, makeShop, oddities, run, type Shop } from './shop.js';
 
-describe('what went wrong elsewhere', { timeout: 120_000 }, () => {
+describe('what went wrong elsewhere', { timeout: 600_000 }, () => {
   let shop: Shop;
 
   beforeEach(async () => {

@@ -26,7 +26,7 @@ END $$;
     '',
   );
 
-describe('a database beside which none may be made', { timeout: 120_000 }, () => {
+describe('a database beside which none may be made', { timeout: 600_000 }, () => {
   let shop: Shop;
   let record: StandbyRecord;
   let before: unknown;
@@ -42,7 +42,7 @@ describe('a database beside which none may be made', { timeout: 120_000 }, () =>
     await shop.sql(oddities(shop.database.name));
     await shop.sql(`GRANT CONNECT ON DATABASE ${shop.name} TO ${shop.name}_backup`);
     await shop.beside(`ALTER ROLE ${shop.name}_admin NOCREATEDB`);
-  }, 120_000);
+  }, 600_000);
   afterAll(() => shop.close());
 
   it('is told before: which way is taken, why, and what it costs', async () => {

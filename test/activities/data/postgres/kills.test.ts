@@ -13,7 +13,7 @@ import { makeShop, type Shop } from './shop.js';
 const seed = Number(process.env.SLIPWAY_TEST_SEED ?? 20261121);
 const rounds = Number(process.env.SLIPWAY_TEST_ROUNDS ?? 8);
 
-describe(`a worker killed in the middle (seed ${seed})`, { timeout: 180_000 }, () => {
+describe(`a worker killed in the middle (seed ${seed})`, { timeout: 600_000 }, () => {
   let shop: Shop;
 
   beforeEach(async () => {

@@ -8,7 +8,7 @@ import { canMount, smallDisk, type SmallDisk } from '../../../stack/small-disk.j
 import { makeShop, type Shop } from './shop.js';
 
 /** The disk under the database itself: see no-room.test.ts. */
-describe.skipIf(!canMount)('a full disk that the database does not lie on', { timeout: 120_000 }, () => {
+describe.skipIf(!canMount)('a full disk that the database does not lie on', { timeout: 600_000 }, () => {
   let server: KillableServer;
   let shop: Shop;
   let backup: StoreBackup;
@@ -24,7 +24,7 @@ describe.skipIf(!canMount)('a full disk that the database does not lie on', { ti
       INSERT INTO orders SELECT i, string_agg(md5(i || ' ' || k), '') FROM generate_series(1, 10000) i, generate_series(1, 20) k GROUP BY i`);
     backup = await shop.store.backup(shop.context, shop.folder);
     disk = smallDisk(150);
-  }, 120_000);
+  }, 600_000);
   afterAll(async () => {
     await shop.close();
     await server.end();

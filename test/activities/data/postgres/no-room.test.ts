@@ -13,7 +13,7 @@ import { essence, makeShop, type Shop } from './shop.js';
 const orders = `CREATE TABLE orders (id int PRIMARY KEY, text text);
   INSERT INTO orders SELECT i, string_agg(md5(i || ' ' || k), '') FROM generate_series(1, 30000) i, generate_series(1, 20) k GROUP BY i`;
 
-describe.skipIf(!canMount)('a disk that is full', { timeout: 120_000 }, () => {
+describe.skipIf(!canMount)('a disk that is full', { timeout: 600_000 }, () => {
   let disk: SmallDisk;
   let shop: Shop;
   let backup: StoreBackup;
@@ -32,7 +32,7 @@ describe.skipIf(!canMount)('a disk that is full', { timeout: 120_000 }, () => {
     await space.move(shop.name);
     await shop.sql(orders);
     backup = await shop.store.backup(shop.context, shop.folder);
-  }, 120_000);
+  }, 600_000);
   afterAll(async () => {
     await shop.close();
     await space.remove();

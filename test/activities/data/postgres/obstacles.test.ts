@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { killableServer, type KillableServer } from '../../../stack/killable-server.js';
 import { makeShop, run, type Shop } from './shop.js';
 
-describe('what a swap would leave behind, on a server that has it', { timeout: 120_000 }, () => {
+describe('what a swap would leave behind, on a server that has it', { timeout: 600_000 }, () => {
   let server: KillableServer;
   let shop: Shop;
   beforeAll(async () => {
@@ -12,7 +12,7 @@ describe('what a swap would leave behind, on a server that has it', { timeout: 1
     // Both want another start.
     await server.crash();
     shop = await makeShop({ superuser: server.superuserUrl });
-  }, 120_000);
+  }, 600_000);
   afterAll(async () => {
     await shop?.close();
     await server?.end();

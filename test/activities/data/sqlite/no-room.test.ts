@@ -11,7 +11,7 @@ import { makeApp, type App } from './app.js';
 
 type Small = Pick<App, 'store' | 'context' | 'folder'> & { shown: () => string; spoil: () => void };
 
-describe.skipIf(!canMount)('a full disk under a SQLite file', { timeout: 120_000 }, () => {
+describe.skipIf(!canMount)('a full disk under a SQLite file', { timeout: 600_000 }, () => {
   let disk: SmallDisk;
   let app: App;
   let backup: StoreBackup;

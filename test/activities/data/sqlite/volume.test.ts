@@ -10,7 +10,7 @@ import { definitionOf, stepContext } from '../../step-context.js';
 
 const canEnter = process.getuid?.() === 0;
 
-describeWithDocker('a SQLite file in a volume', { timeout: 180_000 }, () => {
+describeWithDocker('a SQLite file in a volume', { timeout: 600_000 }, () => {
   const project = uniqueName();
   const folder = mkdtempSync(join(tmpdir(), `${project}-`));
   const compose = (...argv: string[]) =>
@@ -43,7 +43,7 @@ describeWithDocker('a SQLite file in a volume', { timeout: 180_000 }, () => {
     mkdirSync(join(folder, 'backup'));
     writeFileSync(join(folder, 'compose.yaml'), composeFile);
     compose('up', '--detach', '--wait');
-  }, 180_000);
+  }, 600_000);
   afterAll(() => {
     removeAll(project);
     rmSync(folder, { recursive: true, force: true });
