@@ -75,11 +75,13 @@ export async function standby(context: Step): Promise<StepResult> {
     refuseOther(context, store.name, record.live);
     records.push(record);
   }
-  await refuseWritten(context, records, async (store, record) => {
+  const late = await writtenSince(context, records);
+  for (const { store, record } of late) {
     // Made anew by the next try: one that is not of the others' moment serves nobody.
     const copy = (await store.kept(context)).find(({ name, is }) => name === record.copy && is === 'standby');
     if (copy) await store.discard(context, copy);
-  });
+  }
+  refuseWritten(late);
   await writeStandby(context.folder, records);
   await freeRoom(context);
   return {
@@ -88,25 +90,28 @@ export async function standby(context: Step): Promise<StepResult> {
   };
 }
 
-/** Somebody who writes beside a stopped system leaves stores of two moments, and loses it where the data is put back. Throws NotStopped. */
-async function refuseWritten(
-  context: Step,
-  records: StandbyRecord[],
-  forEach: (store: Store, record: StandbyRecord) => Promise<void> = async () => undefined,
-): Promise<void> {
-  const seen: string[] = [];
+interface Written {
+  store: Store;
+  record: StandbyRecord;
+  written: string;
+}
+
+/** Stores that somebody wrote to since they were copied. */
+async function writtenSince(context: Step, records: StandbyRecord[]): Promise<Written[]> {
+  const found: Written[] = [];
   for (const store of stores(context.definition)) {
     const record = records.find((one) => one.store === store.name);
     const written = record && (await store.writtenSinceCopy?.(context, record));
-    if (!written) continue;
-    seen.push(`${store.name} (${written})`);
-    await forEach(store, record);
+    if (written) found.push({ store, record, written });
   }
-  if (seen.length > 0)
-    throw fail(
-      'NotStopped',
-      `something still writes, since the data was copied: ${seen.join('; ')}; end it, then start anew`,
-    );
+  return found;
+}
+
+/** Somebody who writes beside a stopped system leaves stores of two moments, and loses it where the data is put back. Throws NotStopped. */
+function refuseWritten(found: Written[]): void {
+  if (found.length === 0) return;
+  const seen = found.map(({ store, written }) => `${store.name} (${written})`).join('; ');
+  throw fail('NotStopped', `something still writes, since the data was copied: ${seen}; end it, then start anew`);
 }
 
 export async function switchCode(context: Step, release: Release | null): Promise<StepResult> {
@@ -118,7 +123,7 @@ export async function switchCode(context: Step, release: Release | null): Promis
 /** Applies what is pending, then notes the row counters: what is written from now on is what could be lost. */
 export async function migrate(context: Step): Promise<StepResult> {
   const { definition, run } = context;
-  if (!begun(context, 'migrate')) await refuseWritten(context, (await readStandby(context.folder)) ?? []);
+  if (!begun(context, 'migrate')) refuseWritten(await writtenSince(context, (await readStandby(context.folder)) ?? []));
   const tool = migrationTool(definition);
   if (tool && migratesItself(definition)) {
     await noteCounters(context);

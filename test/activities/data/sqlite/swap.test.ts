@@ -28,6 +28,18 @@ describe('putting a SQLite file back', () => {
   });
   afterEach(() => app.close());
 
+  /** What cannot be made one file of stays as it is, and is kept as that when the copy of before takes its place. */
+  const refusesToCopy = async (torn: Buffer[]) => {
+    await expect(app.store.standby(app.step('20260107T120000Z-abc125'))).rejects.toMatchObject({
+      type: 'DataRefused',
+      message: expect.stringContaining('cannot be read as a whole') as string,
+    });
+    expect(await parts(app.file)).toEqual(torn);
+    await app.store.swapIn(app.context, standby);
+    expect(app.dump()).toBe(before);
+    expect(await parts(standby.replaced)).toEqual(torn);
+  };
+
   it('gives exactly what was there, and keeps what it replaced', async () => {
     app.sql(release);
     const after = app.dump();
@@ -86,14 +98,7 @@ describe('putting a SQLite file back', () => {
     const other = app.step('20260107T120000Z-abc125');
     const proven = app.store.backup(other, app.folder).then((taken) => app.store.prove(other, app.folder, taken));
     await expect(proven).rejects.toThrow(/malformed|damaged/);
-    await expect(app.store.standby(other)).rejects.toMatchObject({
-      type: 'DataRefused',
-      message: expect.stringContaining('cannot be read as a whole') as string,
-    });
-    expect(await parts(app.file)).toEqual(torn);
-    await app.store.swapIn(app.context, standby);
-    expect(app.dump()).toBe(before);
-    expect(await parts(standby.replaced)).toEqual(torn);
+    await refusesToCopy(torn);
   });
 
   it.each<[string, (app: App) => Promise<void>]>([
@@ -123,14 +128,7 @@ describe('putting a SQLite file back', () => {
     const script = `PRAGMA integrity_check; SELECT name FROM jobs WHERE id = 1`;
     const silent = execFileSync('sqlite3', [played, script], { encoding: 'utf8' });
     expect(silent).toMatch(/^ok\n(job 1|earlier)\n$/);
-    await expect(app.store.standby(app.step('20260107T120000Z-abc125'))).rejects.toMatchObject({
-      type: 'DataRefused',
-      message: expect.stringContaining('cannot be read as a whole') as string,
-    });
-    expect(await parts(app.file)).toEqual(torn);
-    await app.store.swapIn(app.context, standby);
-    expect(app.dump()).toBe(before);
-    expect(await parts(standby.replaced)).toEqual(torn);
+    await refusesToCopy(torn);
   });
 
   it('takes every log that an application left for its own', () => {
